@@ -1,0 +1,99 @@
+"""What goes into a bundle, and the files that it becomes."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from recsys.bundle.manifest import Manifest, payload_of
+from recsys.data.dataset import Dataset
+from recsys.data.item_features import ItemFeatures
+from recsys.data.titles import Titles
+from recsys.data.vocabulary import Vocabulary
+from recsys.durable import json_bytes
+from recsys.errors import UserError
+from recsys.index.item_index import ItemIndex, unit_rows
+from recsys.model.retriever import Retriever
+from recsys.model.store import save_retriever
+
+ITEMS = "items"
+INDEX, CONFIG, METRICS = "index.faiss", "config.json", "metrics.json"
+VECTORS, CANDIDATES, KNOWN, POPULARITY = "item_vectors.npy", "candidates.npy", "known.npy", "popularity.npy"
+
+
+@dataclass(frozen=True)
+class BundleContents:
+    """Arrays are indexed by item, row 0 being padding.
+
+    `candidates` may be recommended, `known` may stand in a history that the model reads, `popularity` counts
+    training clicks. `config` and `metrics` are kept for the record.
+    """
+
+    retriever: Retriever
+    items: Vocabulary
+    titles: Titles | None
+    features: ItemFeatures
+    candidates: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+    popularity: NDArray[np.int64]
+    config: JsonValue
+    metrics: JsonValue
+
+    @classmethod
+    def of(
+        cls, dataset: Dataset, retriever: Retriever, *, config: JsonValue, metrics: JsonValue
+    ) -> "BundleContents":
+        known = np.array(dataset.trained_items) if dataset.skips_untrained else np.ones_like(dataset.candidates)
+        known[0] = False
+        return cls(
+            retriever=retriever,
+            items=dataset.items,
+            titles=dataset.titles,
+            features=dataset.features,
+            candidates=np.asarray(dataset.candidates),
+            known=known,
+            popularity=dataset.training_counts(),
+            config=config,
+            metrics=metrics,
+        )
+
+    def write(self, directory: Path) -> Manifest:
+        """Write the payload into an empty directory, and return the manifest that describes it."""
+        vectors = self._item_vectors()
+        index = ItemIndex.build(unit_rows(vectors[self.candidates]))
+        save_retriever(self.retriever, directory)
+        self.items.save(directory, ITEMS)
+        self.features.save(directory)
+        if self.titles is not None:
+            self.titles.save(directory)
+        arrays = {VECTORS: vectors, CANDIDATES: self.candidates, KNOWN: self.known, POPULARITY: self.popularity}
+        for name, array in arrays.items():
+            np.save(directory / name, array, allow_pickle=False)
+        (directory / INDEX).write_bytes(index.to_bytes())
+        (directory / CONFIG).write_bytes(json_bytes(self.config))
+        (directory / METRICS).write_bytes(json_bytes(self.metrics))
+        return self._manifest(directory)
+
+    def _item_vectors(self) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            vectors = self.retriever.item_vectors().float().cpu().numpy()
+        if not np.isfinite(vectors).all():
+            raise UserError("the trained item vectors must be finite: training diverged, lower training.learning_rate")
+        return vectors
+
+    def _manifest(self, directory: Path) -> Manifest:
+        config = self.retriever.config
+        return Manifest(
+            library_version=version("recsys"),
+            recommend_metric=config.score.kind,
+            id_type=self.items.id_type,
+            num_items=len(self.items),
+            num_candidates=int(self.candidates.sum()),
+            dim=config.dim,
+            max_length=config.max_length,
+            files=payload_of(directory),
+        )

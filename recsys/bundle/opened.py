@@ -1,0 +1,61 @@
+"""An opened bundle: everything that answering needs, and nothing that training needs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from recsys.bundle.contents import CANDIDATES, INDEX, ITEMS, KNOWN, POPULARITY, VECTORS
+from recsys.bundle.manifest import RECORD, Manifest, Record, verify
+from recsys.data.item_features import ItemFeatures
+from recsys.data.titles import Titles
+from recsys.data.vocabulary import Vocabulary
+from recsys.index.item_index import ItemIndex
+from recsys.model.retriever import Retriever
+from recsys.model.store import load_retriever
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Arrays are indexed by item, row 0 being padding; the index's rows are the candidates in index order."""
+
+    path: Path
+    manifest: Manifest
+    record: Record
+    retriever: Retriever
+    item_vectors: NDArray[np.float32]
+    items: Vocabulary
+    titles: Titles | None
+    features: ItemFeatures
+    candidates: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+    popularity: NDArray[np.int64]
+    index: ItemIndex
+
+
+def open_bundle(path: Path) -> Bundle:
+    """Verified before anything in it is parsed; a pointer that moves on later does not matter."""
+    directory = path.resolve()
+    manifest = verify(directory)
+    return Bundle(
+        path=directory,
+        manifest=manifest,
+        record=Record.model_validate_json((directory / RECORD).read_bytes()),
+        retriever=load_retriever(directory),
+        item_vectors=_array(directory, VECTORS),
+        items=Vocabulary.open(directory, ITEMS),
+        titles=Titles.open(directory),
+        features=ItemFeatures.open(directory),
+        candidates=_array(directory, CANDIDATES),
+        known=_array(directory, KNOWN),
+        popularity=_array(directory, POPULARITY),
+        index=ItemIndex.from_bytes((directory / INDEX).read_bytes()),
+    )
+
+
+def _array(directory: Path, name: str) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(directory / name, allow_pickle=False)
+    return array

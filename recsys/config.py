@@ -1,0 +1,143 @@
+"""The configuration of a run: defaults in code, differences in a file, the last word on the command line."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+from pydantic import JsonValue, NonNegativeInt, ValidationError
+
+from recsys.config_errors import Problem, problems
+from recsys.data.config import DataConfig
+from recsys.errors import ConfigError
+from recsys.evaluation.config import EvaluationConfig
+from recsys.index.config import IndexConfig
+from recsys.model.retriever import RetrieverConfig
+from recsys.recommend_config import RecommendConfig
+from recsys.section import Section
+from recsys.training.config import TrainingConfig
+from recsys.training.tracking import TrackingConfig
+
+COMMAND_LINE = "the command line"
+
+
+class RunConfig(Section):
+    """Everything a run depends on. Relative paths start at the current directory."""
+
+    workdir: Path
+    """Everything a run writes lies under it; by default runs/<name of the configuration's file>."""
+    seed: NonNegativeInt = 0
+    data: DataConfig
+    model: RetrieverConfig = RetrieverConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    index: IndexConfig = IndexConfig()
+    recommend: RecommendConfig = RecommendConfig()
+    tracking: TrackingConfig = TrackingConfig()
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """The configuration in a YAML file, with `dotted.key=value` overrides; ConfigError where it is no use."""
+    values = {"workdir": f"runs/{Path(path).stem}", **_read(Path(path))}
+    return make_config(values, dict(map(_parse_override, overrides)), source=str(path))
+
+
+def make_config(
+    values: Mapping[str, JsonValue],
+    overrides: Mapping[str, Any],
+    *,
+    source: str,
+    overrider: str = COMMAND_LINE,
+) -> RunConfig:
+    """A configuration of nested values and dotted overrides; `source` and `overrider` name them in errors."""
+    tree = dict(values)
+    for key, value in overrides.items():
+        tree = _placed(tree, key.split("."), value)
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        found = problems(error, RunConfig)
+        told = [f"{overrider if _is_overridden(p, overrides) else source}: {p.text}" for p in found]
+        raise ConfigError("\n".join(told)) from error
+
+
+def resolved(config: RunConfig) -> dict[str, JsonValue]:
+    """The whole configuration as plain JSON, which is YAML too: `load_config` reads it back unchanged."""
+    return config.model_dump(mode="json")
+
+
+def _is_overridden(problem: Problem, overrides: Mapping[str, Any]) -> bool:
+    return any(f"{problem.key}.".startswith(f"{key}.") for key in overrides)
+
+
+def _placed(tree: Mapping[str, Any], path: Sequence[str], value: object) -> dict[str, Any]:
+    """A copy of the tree with the value at the path; what stood in the way gives way."""
+    name, *rest = path
+    if rest:
+        below = tree.get(name)
+        value = _placed(below if isinstance(below, Mapping) else {}, rest, value)
+    return {**tree, name: value}
+
+
+def _parse_override(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not all(part.strip() for part in key.split(".")):
+        raise ConfigError(f"{COMMAND_LINE}: an override reads key=value, as in model.dim=128; found {text!r}")
+    return key, _parse(value, source=f"{COMMAND_LINE}: {text!r}")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = sorted(str(other) for other in path.parent.glob("*.yaml"))
+        hint = f"; there are {', '.join(near)}" if near else ""
+        raise ConfigError(f"there is no configuration file {path}{hint}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as a UTF-8 text file: {error}") from error
+    values = {} if (parsed := _parse(text, source=str(path))) is None else parsed
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{path}: a configuration is a mapping of keys to values; found {type(values).__name__}"
+        )
+    return values
+
+
+def _parse(text: str, *, source: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{source} is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's core schema (1e-3 is a number; yes, 1:30 and 2024-01-01 are text), and no key twice."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} is there twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _resolve(tag: str, pattern: str, first: Iterable[str]) -> None:
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"(?:{pattern})$"), list(first))
+
+
+_resolve("null", "~|null|Null|NULL|", ["~", "n", "N", ""])
+_resolve("bool", "true|True|TRUE|false|False|FALSE", "tTfF")
+_resolve("int", "[-+]?(0|[1-9][0-9]*)", "-+0123456789")
+_resolve(
+    "float",
+    r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+|[-+]?\.inf|\.nan",
+    "-+.0123456789",
+)

@@ -1,0 +1,93 @@
+"""Items and events as vectors.
+
+The item tower is one table used on both sides where it is tied: what a click looks like, and what a candidate is
+scored by.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from recsys.data.item_features import ItemFeature, ItemFeatures
+from recsys.data.vocabulary import PADDING
+from recsys.nn.positions import LearnedPositions
+from recsys.section import Section
+
+
+class FeatureShape(Section):
+    """How many values a feature has, index 0 (none) included, and how many of them one item may carry."""
+
+    num_values: int
+    width: int
+
+    @classmethod
+    def of(cls, feature: ItemFeature) -> "FeatureShape":
+        return cls(
+            num_values=feature.num_values,
+            width=max(1, int((feature.offsets[1:] - feature.offsets[:-1]).max())),
+        )
+
+
+class CatalogueShape(Section):
+    """The sizes a retriever is built for."""
+
+    num_items: int
+    features: tuple[FeatureShape, ...] = ()
+
+    @classmethod
+    def of(cls, num_items: int, features: ItemFeatures) -> "CatalogueShape":
+        return cls(num_items=num_items, features=tuple(FeatureShape.of(feature) for feature in features))
+
+
+class FeatureEmbedding(nn.Module):
+    """One feature of an item as a vector: the mean over the item's values, zero where it has none."""
+
+    values_VM: Tensor
+
+    def __init__(self, num_items: int, shape: FeatureShape, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("values_VM", torch.zeros(num_items + 1, shape.width, dtype=torch.int64))
+        self.weight = nn.Parameter(torch.randn(shape.num_values, dim) * dim**-0.5)
+
+    def assign(self, feature: ItemFeature) -> None:
+        """Every item's values, filled up with 0."""
+        counts_V = torch.from_numpy(feature.offsets[1:] - feature.offsets[:-1])
+        real_VM = torch.arange(self.values_VM.shape[1]) < counts_V[:, None]
+        self.values_VM[real_VM] = torch.from_numpy(feature.values.astype("int64"))
+
+    def forward(self, items_N: Tensor) -> Tensor:
+        return F.embedding_bag(self.values_VM[items_N], self.weight, mode="mean", padding_idx=0)
+
+
+class ItemTower(nn.Module):
+    """Item index -> vector: the item's own embedding plus one vector for each feature. Index 0, padding, is zero."""
+
+    def __init__(self, shape: CatalogueShape, dim: int) -> None:
+        super().__init__()
+        self.weight_VD = nn.Parameter(torch.randn(shape.num_items + 1, dim) * dim**-0.5)
+        self.features = nn.ModuleList(FeatureEmbedding(shape.num_items, feature, dim) for feature in shape.features)
+
+    def forward(self, items: Tensor) -> Tensor:
+        """[...] item indices -> [..., D]"""
+        flat_N = items.flatten()
+        vectors_ND = F.embedding(flat_N, self.weight_VD)
+        for feature in self.features:
+            vectors_ND = vectors_ND + feature(flat_N)
+        return (vectors_ND * (flat_N != PADDING)[:, None]).unflatten(0, items.shape)
+
+    def table(self) -> Tensor:
+        """[V + 1, D]: every item at once."""
+        return self(torch.arange(len(self.weight_VD), device=self.weight_VD.device))
+
+
+class EventEmbedding(nn.Module):
+    """A click as the encoder reads it: its item's vector, at unit scale, plus where it stands in the window."""
+
+    def __init__(self, max_length: int, dim: int, dropout: float) -> None:
+        super().__init__()
+        self.scale = dim**0.5
+        self.positions = LearnedPositions(max_length, dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, items_BLD: Tensor) -> Tensor:
+        return self.dropout(self.positions(items_BLD * self.scale))

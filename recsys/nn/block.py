@@ -1,0 +1,22 @@
+"""The pre-norm Transformer block (Xiong et al. 2020, https://arxiv.org/abs/2002.04745)."""
+
+from torch import Tensor, nn
+
+from recsys.nn.context import SequenceContext
+
+
+class PreNormBlock(nn.Module):
+    """Each branch reads a normalised copy and adds to the residual stream."""
+
+    def __init__(
+        self, mixer: nn.Module, feedforward: nn.Module, *, norms: tuple[nn.Module, nn.Module], dropout: float
+    ) -> None:
+        super().__init__()
+        self.mixer = mixer
+        self.feedforward = feedforward
+        self.norm_mixer, self.norm_feedforward = norms
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
+        x_BLD = x_BLD + self.dropout(self.mixer(self.norm_mixer(x_BLD), context))
+        return x_BLD + self.dropout(self.feedforward(self.norm_feedforward(x_BLD)))

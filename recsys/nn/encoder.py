@@ -1,0 +1,47 @@
+"""A stack of blocks over embedded events: [B, L, D] -> [B, L, D]. Knows tensors, not items."""
+
+from typing import Self
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from torch import Tensor, nn
+
+from recsys.nn.block import PreNormBlock
+from recsys.nn.context import SequenceContext
+from recsys.nn.feedforward import FeedForwardConfig
+from recsys.nn.mixers import MixerConfig
+from recsys.nn.norm import NormKind, build_norm
+from recsys.section import Section
+
+
+class EncoderConfig(Section):
+    dim: PositiveInt = 64
+    """Width of the model, and of user and item vectors."""
+    num_blocks: NonNegativeInt = 2
+    mixer: MixerConfig = MixerConfig()
+    feedforward: FeedForwardConfig = FeedForwardConfig()
+    norm: NormKind = "layer"
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
+    """Share of activations zeroed on the embedded event and on each residual branch while training."""
+
+    @model_validator(mode="after")
+    def heads_share_the_width(self) -> Self:
+        self.mixer.require_fit(self.dim)
+        return self
+
+    def build_block(self) -> PreNormBlock:
+        norms = (build_norm(self.norm, self.dim), build_norm(self.norm, self.dim))
+        return PreNormBlock(
+            self.mixer.build(self.dim), self.feedforward.build(self.dim), norms=norms, dropout=self.dropout
+        )
+
+
+class Encoder(nn.Module):
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(config.build_block() for _ in range(config.num_blocks))
+        self.norm = build_norm(config.norm, config.dim)
+
+    def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
+        for block in self.blocks:
+            x_BLD = block(x_BLD, context)
+        return self.norm(x_BLD)

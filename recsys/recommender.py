@@ -1,0 +1,116 @@
+"""An opened bundle that answers `recommend` and `similar`, in external ids."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from recsys.bundle.opened import Bundle
+from recsys.data.vocabulary import PADDING, ItemId
+from recsys.errors import ConfigError, DataError, UnknownItem
+from recsys.index.item_index import unit_rows
+from recsys.model.encoding import Pasts, encode_pasts
+from recsys.rules import Clicks, excluded, most_popular
+from recsys.suggestions import suggested
+from recsys.topk import Exclusions, topk
+
+Source = Literal["retriever", "popular"]
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """`score` is the trained score, or, from `popular`, the number of training clicks. Sources do not compare."""
+
+    item: ItemId
+    score: float
+    source: Source
+    title: str | None
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """`score` is the cosine."""
+
+    item: ItemId
+    score: float
+    title: str | None
+
+
+@dataclass(frozen=True)
+class Lists:
+    """[users, k] item indices by falling score, 0 and -inf where a list is short; k is at most the catalogue's size.
+
+    `is_popular` marks users of whom nothing is known; `num_unknown` counts clicks the model could not read.
+    """
+
+    items: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    is_popular: NDArray[np.bool_]
+    num_unknown: NDArray[np.int64]
+
+
+class Recommender:
+    """Answers from one bundle, exactly: every candidate is scored. Histories run from the oldest click to the newest."""
+
+    def __init__(self, bundle: Bundle, *, device: str = "cpu") -> None:
+        self.bundle = bundle
+        self._retriever = bundle.retriever.to(device)
+        self._vectors = torch.from_numpy(bundle.item_vectors).to(device)
+        self._candidates = torch.from_numpy(bundle.candidates)
+        self._indexed = np.flatnonzero(bundle.candidates)
+        self._popular = most_popular(bundle.popularity, bundle.candidates)
+
+    def recommend(
+        self, history: Sequence[ItemId], *, k: int = 10, exclude_seen: bool = True
+    ) -> list[Recommendation]:
+        """At most k items, best first; fewer where fewer are left.
+
+        The most recent clicks that the model knows are read, as many as it was trained for. Items it does not know
+        are skipped: `unknown` tells which. With nothing known, the most clicked items come back, source "popular".
+        """
+        return self.recommend_many([history], k=k, exclude_seen=exclude_seen)[0]
+
+    def recommend_many(
+        self, histories: Sequence[Sequence[ItemId]], *, k: int = 10, exclude_seen: bool = True
+    ) -> list[list[Recommendation]]:
+        """`recommend` for each history, in fewer steps."""
+        clicks = Clicks.of([self._indices(history) for history in histories])
+        lists = self.lists(clicks, k=k, exclude_seen=exclude_seen)
+        return [self._recommendations(lists, row) for row in range(len(clicks))]
+
+    def lists(self, clicks: Clicks, *, k: int, exclude_seen: bool) -> Lists:
+        """The same in item indices of the bundle."""
+        num_ranked = min(_checked(k), len(self._popular))
+        known = clicks.only(self.bundle.known)
+        starts = np.maximum(known.offsets[:-1], known.offsets[1:] - self.bundle.manifest.max_length)
+        vectors = encode_pasts(self._retriever, Pasts(known.items, starts, known.offsets[1:] - starts))
+        barred = excluded(clicks, self.bundle.candidates, exclude_seen=exclude_seen)
+        exclusions = Exclusions(torch.from_numpy(barred.items.astype(np.int64)), torch.from_numpy(barred.offsets))
+        best = topk(vectors, self._vectors, k=num_ranked, candidates_V=self._candidates, exclusions=exclusions)
+        items, scores = best.indices_UK.cpu().numpy(), best.scores_UK.cpu().numpy()
+        is_popular = known.counts == 0
+        items[is_popular] = self._popular[:num_ranked]
+        scores[is_popular] = self.bundle.popularity[self._popular[:num_ranked]]
+        return Lists(items, scores, is_popular, clicks.counts - known.counts)
+
+    def similar(self, item: ItemId, *, k: int = 10) -> list[Neighbour]:
+        """The k items of largest cosine with `item`, itself left out; UnknownItem has close matches in its text."""
+        index = self._index_of(item)
+        query = unit_rows(self.bundle.item_vectors[index : index + 1])
+        answer = self.bundle.index.search(query, _checked(k) + 1)
+        items, scores = self._indexed[answer.rows[0]], answer.scores[0]
+        order = np.lexsort((items, -scores))
+        order = order[answer.found[0][order] & (items[order] != index)][:k]
+        found = items[order]
+        return [
+            Neighbour(found_id, float(score), self._title(found_index))
+            for found_id, found_index, score in zip(self._ids(found), found, scores[order], strict=True)
+        ]
+
+    def unknown(self, history: Sequence[ItemId]) -> list[ItemId]:
+        """The items of a history that the model cannot read: not in the catalogue, or never clicked in training."""
+        is_known = self.bundle.known[self._indices(history)]
+        return [item for item, known in zip(history, is_known, strict=True) if not known]

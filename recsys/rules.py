@@ -1,0 +1,57 @@
+"""What a model may read and what a user may be given. Knows arrays only.
+
+Item 0 is padding and stands for every item that is not in the catalogue.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Clicks:
+    """Several users' items, oldest first: user u's are items[offsets[u] : offsets[u + 1]]."""
+
+    items: NDArray[np.int32]
+    offsets: Int64
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def counts(self) -> Int64:
+        return np.diff(self.offsets)
+
+    @classmethod
+    def of(cls, histories: Sequence[NDArray[np.int32]]) -> "Clicks":
+        """One array for each user."""
+        lengths = [len(history) for history in histories]
+        return cls(np.concatenate([np.zeros(0, np.int32), *histories]), np.cumsum([0, *lengths], dtype=np.int64))
+
+    @classmethod
+    def of_stretches(cls, items: NDArray[np.int32], begins: Int64, ends: Int64) -> "Clicks":
+        """User u's are items[begins[u] : ends[u]], out of one flat array."""
+        lengths = ends - begins
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        return cls(items[np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], lengths)], offsets)
+
+    def only(self, allowed: NDArray[np.bool_]) -> "Clicks":
+        """Without the clicks on items that are not `allowed`, a mask over the catalogue."""
+        kept = allowed[self.items]
+        kept_before = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])
+        return Clicks(self.items[kept], kept_before[self.offsets])
+
+
+def excluded(clicks: Clicks, candidates: NDArray[np.bool_], *, exclude_seen: bool) -> Clicks:
+    """Candidates that a user must not be given: those already clicked, or none."""
+    return clicks.only(candidates if exclude_seen else np.zeros_like(candidates))
+
+
+def most_popular(popularity: Int64, candidates: NDArray[np.bool_]) -> Int64:
+    """Candidates by falling popularity, ties by smaller index."""
+    items = np.flatnonzero(candidates)
+    return items[np.argsort(-popularity[items], kind="stable")]

@@ -1,0 +1,52 @@
+"""Builds the index, and publishes all that recommending needs as one bundle."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from recsys.bundle.contents import BundleContents
+from recsys.bundle.manifest import Record
+from recsys.bundle.publish import publish
+from recsys.config import resolved
+from recsys.data.dataset import open_dataset
+from recsys.stages.record import Stage
+from recsys.stages.session import Session
+from recsys.training.outcome import load_best
+
+
+@dataclass(frozen=True)
+class Published:
+    """`pointer` is the symlink that always names the current bundle."""
+
+    bundle: Path
+    pointer: Path
+
+
+def index(session: Session) -> Published:
+    session.demand_earlier(Stage.INDEX)
+    pointer = session.layout.product(Stage.INDEX)
+    if not session.is_current(Stage.INDEX):
+        with session.recording(Stage.INDEX):
+            bundle = publish(_contents(session), session.config.workdir, _record(session))
+        session.tracker.log_artifact(bundle, "bundle")
+    return Published(pointer.resolve(), pointer)
+
+
+def _contents(session: Session) -> BundleContents:
+    config = resolved(session.config)
+    del config["workdir"]  # equal runs make equal bundles, wherever they lie
+    return BundleContents.of(
+        open_dataset(session.layout.product(Stage.PREPARE)),
+        load_best(session.layout.product(Stage.TRAIN)),
+        config=config,
+        metrics=json.loads(session.layout.product(Stage.EVALUATE).read_text(encoding="utf-8")),
+    )
+
+
+def _record(session: Session) -> Record:
+    return Record(
+        published=datetime.now(UTC).isoformat(timespec="seconds"),
+        trained=session.record.stages[Stage.TRAIN].finished,
+        mlflow_run=session.tracker.run_id,
+    )

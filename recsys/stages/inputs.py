@@ -1,0 +1,90 @@
+"""What each stage reads and what it leaves, as texts: a stage is stale where they differ from its record."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsys.config import RunConfig
+from recsys.data.dataset import open_dataset
+from recsys.durable import fingerprint, sha256_of
+from recsys.section import Section, flatten
+from recsys.stages.record import Stage
+from recsys.training.identity import Identity
+
+READS = {
+    Stage.PREPARE: (),
+    Stage.TRAIN: (Stage.PREPARE,),
+    Stage.EVALUATE: (Stage.PREPARE, Stage.TRAIN),
+    Stage.INDEX: (Stage.PREPARE, Stage.TRAIN, Stage.EVALUATE),
+    Stage.RECOMMEND: (Stage.PREPARE, Stage.INDEX),
+}
+PRODUCTS = {
+    Stage.PREPARE: "dataset",
+    Stage.TRAIN: "model",
+    Stage.EVALUATE: "evaluation.json",
+    Stage.INDEX: "bundle",
+    Stage.RECOMMEND: "recommendations",
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things lie in a workdir."""
+
+    workdir: Path
+
+    def product(self, stage: Stage) -> Path:
+        """The file or directory that a stage is run for."""
+        return self.workdir / PRODUCTS[stage]
+
+
+def inputs(stage: Stage, config: RunConfig, layout: Layout) -> dict[str, str]:
+    """Everything that the stage's outcome is a function of, the log's own files left out."""
+    products = {f"the {PRODUCTS[read]}": output(read, layout) or "missing" for read in READS[stage]}
+    match stage:
+        case Stage.PREPARE:
+            settings = {"seed": str(config.seed), **_named("data", config.data)}
+        case Stage.TRAIN:
+            settings = training_identity(config, products["the dataset"]).values
+        case Stage.EVALUATE:
+            seen = {"recommend.exclude_seen": str(config.recommend.exclude_seen)}
+            settings = seen | _named("evaluation", config.evaluation)
+        case Stage.INDEX:
+            settings = _named("index", config.index)
+        case Stage.RECOMMEND:
+            settings = _named("recommend", config.recommend)
+    return {**products, **settings}
+
+
+def output(stage: Stage, layout: Layout) -> str | None:
+    """Fingerprint of the stage's product as it lies there now; None where there is none."""
+    product = layout.product(stage)
+    match stage:
+        case Stage.PREPARE:
+            return open_dataset(product).fingerprint if product.is_dir() else None
+        case Stage.TRAIN:
+            return _fingerprint_of_files(product / "best", "*")
+        case Stage.EVALUATE:
+            return sha256_of(product) if product.is_file() else None
+        case Stage.INDEX:
+            return product.readlink().name if product.is_symlink() and product.exists() else None
+        case Stage.RECOMMEND:
+            return _fingerprint_of_files(product, "*.parquet")
+
+
+def training_identity(config: RunConfig, dataset: str) -> Identity:
+    return Identity.of(
+        dataset=dataset,
+        seed=config.seed,
+        exclude_seen=config.recommend.exclude_seen,
+        model=config.model,
+        training=config.training,
+    )
+
+
+def _named(name: str, section: Section) -> dict[str, str]:
+    return {f"{name}.{key}": value for key, value in flatten(section).items()}
+
+
+def _fingerprint_of_files(directory: Path, pattern: str) -> str | None:
+    files = sorted(directory.glob(pattern))
+    return fingerprint(*(text for file in files for text in (file.name, sha256_of(file)))) if files else None

@@ -1,0 +1,39 @@
+"""Every stage, one after the other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from recsys.stages.evaluate import Evaluated, evaluate
+from recsys.stages.index import Published, index
+from recsys.stages.prepare import Prepared, prepare
+from recsys.stages.recommend import Recommended, recommend
+from recsys.stages.session import Session
+from recsys.stages.train import Trained, train
+
+Result = Prepared | Trained | Evaluated | Published | Recommended
+
+
+@dataclass(frozen=True)
+class Everything:
+    """What the stages made."""
+
+    prepared: Prepared
+    trained: Trained
+    evaluated: Evaluated
+    published: Published
+    recommended: Recommended
+
+
+def run(session: Session, *, restart: bool = False, show: Callable[[Result], None] = id) -> Everything:
+    """`show` gets each stage's result as soon as there is one."""
+    def shown[R: Result](result: R) -> R:
+        show(result)
+        return result
+
+    return Everything(
+        prepared=shown(prepare(session)),
+        trained=shown(train(session, restart=restart)),
+        evaluated=shown(evaluate(session)),
+        published=shown(index(session)),
+        recommended=shown(recommend(session)),
+    )

@@ -1,0 +1,107 @@
+"""A workdir while a process holds it: nobody else's, with its record, its tracker and what it has to say."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from recsys.config import RunConfig
+from recsys.durable import locked
+from recsys.errors import Interrupted, StaleError
+from recsys.stages.inputs import Layout, inputs, output
+from recsys.stages.record import RunRecord, Stage, StageRecord, read_record, write_record
+from recsys.training.tracking import Ending, Tracker, open_tracker
+
+
+class Session:
+    """`source` is the configuration as it was typed: "configs/ml-1m.yaml seed=1"; messages repeat it."""
+
+    def __init__(self, config: RunConfig, source: str, tell: Callable[[str], None]) -> None:
+        self.config = config
+        self.source = source
+        self.tell = tell
+        self.layout = Layout(config.workdir)
+        self.record = read_record(config.workdir)
+        self._tracker: Tracker | None = None
+
+    @property
+    def tracker(self) -> Tracker:
+        """The workdir's one MLflow run, opened when it is first asked for."""
+        if self._tracker is None:
+            self._tracker = open_tracker(
+                self.config.tracking, workdir=self.config.workdir, run_id=self.record.mlflow_run_id
+            )
+        return self._tracker
+
+    def close(self, status: Ending) -> None:
+        if self._tracker is None:
+            return
+        self._tracker.close(status)
+        if self._tracker.run_id is not None:  # known only now where the server was slow
+            self._remember(self.record.model_copy(update={"mlflow_run_id": self._tracker.run_id}))
+
+    def demand_earlier(self, stage: Stage) -> None:
+        """StaleError, naming what to run, unless each earlier stage ran on what is there now, as configured."""
+        for earlier in stage.earlier:
+            fault = self._fault(earlier)
+            if fault:
+                command = f"recsys {earlier} {self.source}"
+                raise StaleError(f"{self.layout.product(earlier)} {fault}: run `{command}` first")
+
+    def is_current(self, stage: Stage) -> bool:
+        """Whether running the stage again would make nothing new; says so if it is."""
+        if self._fault(stage):
+            return False
+        self.tell(f"{stage}: nothing has changed since {self.record.stages[stage].finished}; not done again")
+        return True
+
+    @contextmanager
+    def recording(self, stage: Stage) -> Iterator[None]:
+        """Enters the stage into the record if the block ends well."""
+        started = time.monotonic()
+        read = inputs(stage, self.config, self.layout)
+        yield
+        left = output(stage, self.layout)
+        assert left is not None, f"{stage} left nothing"
+        entry = StageRecord(
+            inputs=read,
+            output=left,
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - started, 3),
+        )
+        self._remember(self.record.model_copy(update={"stages": {**self.record.stages, stage: entry}}))
+
+    def _fault(self, stage: Stage) -> str | None:
+        entry = self.record.stages.get(stage)
+        left = output(stage, self.layout)
+        if left is None or entry is None:
+            return "is missing" if left is None else "is not finished"
+        now = inputs(stage, self.config, self.layout)
+        keys = sorted(key for key in entry.inputs.keys() | now if entry.inputs.get(key) != now.get(key))
+        if keys:
+            changes = (f"{key} was {entry.inputs.get(key)}, is {now.get(key)}" for key in keys[:3])
+            return f"is stale ({'; '.join(changes)})"
+        return None if left == entry.output else f"is not what `recsys {stage}` left there"
+
+    def _remember(self, record: RunRecord) -> None:
+        if record != self.record:
+            write_record(self.config.workdir, record)
+            self.record = record
+
+
+@contextmanager
+def opened(config: RunConfig, *, source: str, tell: Callable[[str], None]) -> Iterator[Session]:
+    """Holds the workdir; BusyError where another process does. Ends the MLflow run as the block ended."""
+    with locked(config.workdir, "the workdir"):
+        session = Session(config, source, tell)
+        try:
+            yield session
+        finally:
+            session.close(_status(sys.exception()))
+
+
+def _status(error: BaseException | None) -> Ending:
+    if error is None:
+        return "FINISHED"
+    return "KILLED" if isinstance(error, Interrupted | KeyboardInterrupt) else "FAILED"

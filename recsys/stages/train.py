@@ -1,0 +1,58 @@
+"""Trains the retriever on the prepared dataset. Needs no Polars, no FAISS and, with tracking off, no MLflow."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from recsys.data.dataset import Dataset, open_dataset
+from recsys.section import flatten
+from recsys.stages.record import Stage
+from recsys.stages.session import Session
+from recsys.training.fit import RetrievalJob, fit_retriever
+from recsys.training.outcome import TrainingOutcome, read_outcome
+from recsys.training.reporting import EpochRecord
+
+
+@dataclass(frozen=True)
+class Trained:
+    directory: Path
+    outcome: TrainingOutcome
+
+
+def train(session: Session, *, restart: bool = False) -> Trained:
+    """Resumes by itself; `restart` forgets what was trained before, also under another configuration."""
+    session.demand_earlier(Stage.TRAIN)
+    config, directory = session.config, session.layout.product(Stage.TRAIN)
+    if not restart and session.is_current(Stage.TRAIN):
+        outcome = read_outcome(directory)
+        assert outcome is not None
+        return Trained(directory, outcome)
+    job = RetrievalJob(
+        dataset=open_dataset(session.layout.product(Stage.PREPARE)),
+        model=config.model,
+        training=config.training,
+        exclude_seen=config.recommend.exclude_seen,
+        seed=config.seed,
+        directory=directory,
+    )
+    with session.recording(Stage.TRAIN):
+        session.tracker.log_params(flatten(config) | _facts(job.dataset))
+        outcome = fit_retriever(job, restart=restart, tell=session.tell, on_epoch=_log_to(session))
+    return Trained(directory, outcome)
+
+
+def _facts(dataset: Dataset) -> dict[str, str]:
+    return {
+        "dataset.fingerprint": dataset.fingerprint,
+        "dataset.users": str(len(dataset.users)),
+        "dataset.items": str(len(dataset.items)),
+        "dataset.clicks": str(dataset.histories.num_events),
+    }
+
+
+def _log_to(session: Session) -> Callable[[EpochRecord], None]:
+    def log(record: EpochRecord) -> None:
+        values = {name: value for name, value in asdict(record).items() if name != "epoch" and value is not None}
+        session.tracker.log_metrics(values, step=record.epoch)
+
+    return log

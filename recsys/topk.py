@@ -1,0 +1,132 @@
+"""Exact top-k of users against items, in tiles, with exclusions. Knows vectors and row numbers, not items.
+
+Row 0 of every item table is padding and is never returned. Ties go to the smaller index.
+Shape letters: U users, V items (row 0 included), D width, E excluded pairs.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Int64 = NDArray[np.int64]
+
+# Scores of one tile: 4 M floats are 16 MB.
+TILE_SCORES = 1 << 22
+
+
+@dataclass(frozen=True)
+class TopK:
+    """[U, k] item indices by falling score; 0 and -inf where fewer than k items could be returned."""
+
+    indices_UK: Tensor
+    scores_UK: Tensor
+
+
+@dataclass(frozen=True)
+class Exclusions:
+    """Items that each user must not get: user u's are items_E[offsets_U[u] : offsets_U[u + 1]]."""
+
+    items_E: Tensor
+    offsets_U: Tensor
+
+    @classmethod
+    def none(cls, num_users: int) -> "Exclusions":
+        return cls(torch.zeros(0, dtype=torch.int64), torch.zeros(num_users + 1, dtype=torch.int64))
+
+    @classmethod
+    def of_stretches(cls, items: NDArray[np.integer], begins: Int64, ends: Int64) -> "Exclusions":
+        """User u's are items[begins[u] : ends[u]], out of one flat array."""
+        lengths = ends - begins
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        index = np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], lengths)
+        return cls(torch.from_numpy(items[index].astype(np.int64)), torch.from_numpy(offsets))
+
+    def __len__(self) -> int:
+        return len(self.offsets_U) - 1
+
+    def rows(self, start: int, stop: int) -> "Exclusions":
+        """The exclusions of users [start, stop)."""
+        first, last = int(self.offsets_U[start]), int(self.offsets_U[stop])
+        return Exclusions(self.items_E[first:last], self.offsets_U[start : stop + 1] - first)
+
+    def apply_(self, scores_UV: Tensor) -> None:
+        """Sets what is excluded to -inf, in place."""
+        counts_U = self.offsets_U.diff()
+        users_E = torch.repeat_interleave(torch.arange(len(counts_U)), counts_U)
+        scores_UV[users_E.to(scores_UV.device), self.items_E.to(scores_UV.device)] = float("-inf")
+
+
+def mask_scores_(scores_UV: Tensor, *, candidates_V: Tensor | None, exclusions: Exclusions | None) -> Tensor:
+    """Sets padding, non-candidates and exclusions to -inf, in place, and returns the same tensor."""
+    scores_UV[:, 0] = float("-inf")
+    if candidates_V is not None:
+        scores_UV.masked_fill_(~candidates_V.to(scores_UV.device), float("-inf"))
+    if exclusions is not None:
+        exclusions.apply_(scores_UV)
+    return scores_UV
+
+
+def topk_of_scores(
+    scores_UV: Tensor, *, k: int, candidates_V: Tensor | None = None, exclusions: Exclusions | None = None
+) -> TopK:
+    """The k best of ready-made scores, which are overwritten."""
+    masked_UV = mask_scores_(scores_UV, candidates_V=candidates_V, exclusions=exclusions)
+    num_ranked = min(k, masked_UV.shape[1])
+    scores_UK, indices_UK = _stable_topk(masked_UV, num_ranked)
+    indices_UK = indices_UK.masked_fill(scores_UK == float("-inf"), 0)
+    missing = (0, k - num_ranked)
+    return TopK(
+        torch.nn.functional.pad(indices_UK, missing),
+        torch.nn.functional.pad(scores_UK, missing, value=float("-inf")),
+    )
+
+
+def topk(
+    users_UD: Tensor,
+    items_VD: Tensor,
+    *,
+    k: int,
+    candidates_V: Tensor | None = None,
+    exclusions: Exclusions | None = None,
+) -> TopK:
+    """The k items of largest inner product with each user, tile by tile: never more than one tile of scores exists."""
+    step = max(1, TILE_SCORES // len(items_VD))
+    tiles = []
+    for start in range(0, len(users_UD), step):
+        stop = min(start + step, len(users_UD))
+        excluded = None if exclusions is None else exclusions.rows(start, stop)
+        scores_UV = users_UD[start:stop] @ items_VD.T
+        tiles.append(topk_of_scores(scores_UV, k=k, candidates_V=candidates_V, exclusions=excluded))
+    if not tiles:
+        return TopK(torch.zeros(0, k, dtype=torch.int64), torch.zeros(0, k))
+    return TopK(torch.cat([tile.indices_UK for tile in tiles]), torch.cat([tile.scores_UK for tile in tiles]))
+
+
+def target_ranks(
+    scores_UV: Tensor,
+    targets_U: Tensor,
+    *,
+    candidates_V: Tensor | None = None,
+    exclusions: Exclusions | None = None,
+) -> Tensor:
+    """[U] rank of each target from 1; ties rank the target last. The scores are overwritten.
+
+    A target that is excluded or no candidate ranks behind everything.
+    """
+    masked_UV = mask_scores_(scores_UV, candidates_V=candidates_V, exclusions=exclusions)
+    own_U1 = masked_UV.gather(1, targets_U[:, None])
+    return (masked_UV >= own_U1).sum(dim=1)
+
+
+def _stable_topk(scores_UV: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """torch.topk leaves open which of equal scores it returns; here it is the smaller index."""
+    scores_UK, indices_UK = scores_UV.topk(k, dim=1)
+    tied_U = (scores_UV >= scores_UK[:, -1:]).sum(dim=1) > k
+    tied_U |= (scores_UK[:, 1:] == scores_UK[:, :-1]).any(dim=1)
+    if tied_U.any():
+        ordered = scores_UV[tied_U].sort(dim=1, descending=True, stable=True)
+        scores_UK[tied_U], indices_UK[tied_U] = ordered.values[:, :k], ordered.indices[:, :k]
+    return scores_UK, indices_UK

@@ -1,0 +1,71 @@
+"""Checkpoints that a crash cannot spoil: written aside, hashed, renamed; two generations kept, checked when read.
+
+Lightning's own writer loses data on a full disk, in an unwritable directory and across file systems, and its formats
+do not notice a flipped bit, so a file here is the checkpoint followed by the sha256 of all that comes before.
+"""
+
+import hashlib
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import CheckpointIO
+
+from recsys.durable import replaced_file
+from recsys.errors import BundleError
+
+DIGEST_BYTES = hashlib.sha256().digest_size
+LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
+
+
+class DurableCheckpointIO(CheckpointIO):
+    """Lightning's way to disk, ours underneath. `path` names the newest generation."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        target = Path(path)
+        payload = io.BytesIO()
+        torch.save(checkpoint, payload)
+        with replaced_file(target) as temporary:
+            with temporary.open("wb") as file:
+                file.write(payload.getbuffer())
+                file.write(hashlib.sha256(payload.getbuffer()).digest())
+            if target.exists():
+                target.rename(target.with_name(PREVIOUS))
+
+    def load_checkpoint(self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True) -> Any:
+        return torch.load(io.BytesIO(read_verified(Path(path))), map_location=map_location, weights_only=True)
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        Path(path).unlink(missing_ok=True)
+
+
+def read_verified(path: Path) -> bytes:
+    """The checkpoint's bytes; BundleError where they are not what was written."""
+    content = path.read_bytes()
+    payload, digest = content[:-DIGEST_BYTES], content[-DIGEST_BYTES:]
+    if hashlib.sha256(payload).digest() != digest:
+        raise BundleError(f"the checkpoint {path} is damaged: its sha256 is not the one written with it")
+    return payload
+
+
+def newest_checkpoint(directory: Path) -> Path | None:
+    """The newest generation that verifies; None where there is none yet. BundleError where all are damaged."""
+    found = [path for path in (directory / LAST, directory / PREVIOUS) if path.exists()]
+    damage: list[BundleError] = []
+    for path in found:
+        try:
+            read_verified(path)
+        except BundleError as error:
+            damage.append(error)
+        else:
+            return path
+    if damage:
+        raise BundleError(f"{damage[0]}, and no older one can be used; start again with --restart") from damage[0]
+    return None
+
+
+def remove_checkpoints(directory: Path) -> None:
+    """Newest first, so that a kill in between leaves nothing newer than what is left."""
+    for name in (LAST, PREVIOUS):
+        (directory / name).unlink(missing_ok=True)

@@ -1,0 +1,91 @@
+"""The callback that drives training: time, learning rate, randomness, checkpoints, and when to stop."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from recsys.data.batches import SequenceBatch
+from recsys.errors import Interrupted
+from recsys.training.checkpoints import LAST
+from recsys.training.config import TrainingConfig
+from recsys.training.interrupts import SignalNote
+from recsys.training.optimizer import learning_rate
+from recsys.training.progress import Progress
+from recsys.training.validation import KeepBest
+
+
+class Clock(pl.Callback):
+    """Everything random in a step follows from (seed, step, rank), so a resumed run needs no generator's state."""
+
+    def __init__(
+        self, config: TrainingConfig, progress: Progress, keep_best: KeepBest, *, seed: int, directory: Path
+    ) -> None:
+        self.config = config
+        self.progress = progress
+        self.keep_best = keep_best
+        self.seed = seed
+        self.directory = directory
+        self.started = self.saved = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.progress.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.progress.load_state_dict(state_dict)
+
+    def on_train_start(self, trainer: pl.Trainer, _: pl.LightningModule) -> None:
+        self.signals = SignalNote()
+        self.signals.install()  # after Lightning's own, which would end the process with exit code 0
+        self.started, self.saved = time.monotonic() - self.progress.seconds, self.progress.seconds
+        trainer.should_stop = self._is_done()
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        torch.manual_seed(hash((self.seed, self.progress.step, trainer.global_rank)) & (2**63 - 1))
+        rate = learning_rate(self.config.optimizer, self.progress.share_done(self.config))
+        for group in trainer.optimizers[0].param_groups:
+            group["lr"] = rate
+
+    def on_train_batch_end(self, trainer: pl.Trainer, _: Any, __: Any, batch: SequenceBatch, ___: int) -> None:
+        self.progress.batch += 1
+        self.progress.step += 1
+        self.progress.clicks += batch.num_targets
+        self._read_clock(trainer)
+        if self._stop_asked(trainer):
+            self.save(trainer)
+            raise Interrupted(self.signals.received or 15)
+        if self.progress.seconds - self.saved > 60 * self.config.checkpoint_minutes:
+            self.save(trainer)
+        trainer.should_stop = self._is_done()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, _: pl.LightningModule) -> None:
+        """Runs after validation, so an epoch's checkpoint holds its verdict."""
+        self.progress.next_epoch()
+        self._read_clock(trainer)
+        self.save(trainer)
+        trainer.should_stop = self._is_done()
+
+    def save(self, trainer: pl.Trainer) -> None:
+        self.saved = self.progress.seconds
+        trainer.save_checkpoint(self.directory / LAST, weights_only=False)
+
+    def on_exception(self, trainer: pl.Trainer, _: pl.LightningModule, exception: BaseException) -> None:
+        if isinstance(exception, SIGTERMException):  # it came before our handler was in place
+            self.save(trainer)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if hasattr(self, "signals"):
+            self.signals.restore()
+
+    def _is_done(self) -> bool:
+        return self.progress.share_done(self.config) >= 1.0 or not self.keep_best.is_patient
+
+    def _read_clock(self, trainer: pl.Trainer) -> None:
+        # every rank must see the same time: the learning rate follows from it
+        self.progress.seconds = trainer.strategy.broadcast(time.monotonic() - self.started)
+
+    def _stop_asked(self, trainer: pl.Trainer) -> bool:
+        return trainer.strategy.reduce_boolean_decision(self.signals.received is not None, all=False)

@@ -1,0 +1,48 @@
+"""Where training runs: device, precision, threads, strategy."""
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
+
+from recsys.errors import ConfigError
+from recsys.training.config import TrainingConfig
+
+Precision = Literal["32-true", "bf16-mixed"]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    device: Literal["cpu", "cuda"]
+    devices: int
+    precision: Precision
+    threads: int
+
+    def strategy(self) -> Strategy:
+        """One process, or one a device in data-parallel training (gloo on the CPU, NCCL on CUDA)."""
+        if self.devices == 1:
+            return SingleDeviceStrategy(torch.device(self.device, 0) if self.device == "cuda" else torch.device("cpu"))
+        return DDPStrategy(start_method="spawn", process_group_backend="gloo" if self.device == "cpu" else "nccl")
+
+    def __str__(self) -> str:
+        count = f"{self.devices} x " if self.devices > 1 else ""
+        threads = f", {self.threads} threads" if self.device == "cpu" else ""
+        return f"{count}{self.device}, {self.precision}{threads}"
+
+
+def choose_hardware(config: TrainingConfig) -> Hardware:
+    """The configured hardware; `auto` takes CUDA and bf16-mixed where there is CUDA, else the CPU in fp32."""
+    has_cuda = torch.cuda.is_available()
+    if config.device == "cuda" and not has_cuda:
+        raise ConfigError("training.device is cuda, but torch finds no CUDA device here; use auto or cpu")
+    device: Literal["cpu", "cuda"] = "cuda" if has_cuda and config.device != "cpu" else "cpu"
+    if device == "cuda" and config.devices > torch.cuda.device_count():
+        raise ConfigError(
+            f"training.devices is {config.devices}, but torch finds {torch.cuda.device_count()} CUDA device(s) here"
+        )
+    halves = config.precision == "bf16-mixed" or (config.precision == "auto" and device == "cuda")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = config.threads or max(1, cores // (config.devices if device == "cpu" else 1))
+    return Hardware(device, config.devices, "bf16-mixed" if halves else "32-true", threads)

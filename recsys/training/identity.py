@@ -1,0 +1,51 @@
+"""What a training run is a function of. A checkpoint may be resumed only under the identity it was started with."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from recsys.durable import write_json
+from recsys.errors import ConfigError
+from recsys.section import Section, flatten
+
+FILE = "identity.json"
+
+# How the work is done, not what comes out of it.
+IRRELEVANT = {"training.checkpoint_minutes", "training.device", "training.threads"}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Dotted keys and their values as text."""
+
+    values: Mapping[str, str]
+
+    @classmethod
+    def of(cls, *, dataset: str, seed: int, exclude_seen: bool, model: Section, training: Section) -> "Identity":
+        values = {
+            "seed": str(seed),
+            "recommend.exclude_seen": str(exclude_seen),
+            "the prepared dataset": dataset,
+        }
+        sections: dict[str, BaseModel] = {"model": model, "training": training}
+        for name, section in sections.items():
+            values |= {f"{name}.{key}": value for key, value in flatten(section).items()}
+        return cls({key: value for key, value in values.items() if key not in IRRELEVANT})
+
+    def claim(self, directory: Path) -> None:
+        """Marks a fresh directory as this run's; ConfigError, naming the keys, where it is another run's."""
+        path = directory / FILE
+        if not path.exists():
+            write_json(path, dict(self.values))
+            return
+        saved: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        changed = sorted(key for key in saved.keys() | self.values.keys() if saved.get(key) != self.values.get(key))
+        if changed:
+            told = "; ".join(f"{key} was {saved.get(key)}, is {self.values.get(key)}" for key in changed[:3])
+            raise ConfigError(
+                f"{directory} holds a training run of another configuration: {told}. "
+                f"Set it back to go on, or forget that run with --restart"
+            )

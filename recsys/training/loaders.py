@@ -1,0 +1,27 @@
+"""What Lightning iterates: the current epoch's batches, from the next one on."""
+
+from collections.abc import Iterator
+
+import torch.distributed as dist
+
+from recsys.data.batches import SequenceBatch, Shard, TrainingBatches
+from recsys.training.progress import Progress
+
+
+class EpochLoader:
+    """Each `iter` reads the epoch and the first batch from `progress`, so a resumed epoch yields just what is left."""
+
+    def __init__(self, batches: TrainingBatches, progress: Progress) -> None:
+        self.batches = batches
+        self.progress = progress
+
+    def __iter__(self) -> Iterator[SequenceBatch]:
+        shard = current_shard()
+        plan = self.batches.plan(self.progress.epoch, shard)
+        self.progress.batches_per_epoch = len(plan)
+        return self.batches.iterate(plan, first=self.progress.batch, shard=shard)
+
+
+def current_shard() -> Shard:
+    """This process's share of every batch."""
+    return Shard(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else Shard()

@@ -1,0 +1,68 @@
+"""What a finished training leaves: the best weights, and a record of how it went."""
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from recsys.durable import replaced_directory, write_json
+from recsys.model.retriever import Retriever
+from recsys.model.store import load_retriever, save_retriever
+from recsys.section import Section
+from recsys.training.progress import Progress
+from recsys.training.reporting import EpochRecord, Reporter
+from recsys.training.retrieval_task import RetrievalTask
+from recsys.training.validation import KeepBest
+
+RECORD = "training.json"
+BEST = "best"
+
+
+class TrainingOutcome(Section):
+    """`validation_ndcg` is the best epoch's NDCG@10 under full ranking; None where nobody validates."""
+
+    best_epoch: int
+    validation_ndcg: float | None
+    steps: int
+    clicks: int
+    minutes: float
+    history: tuple[EpochRecord, ...]
+
+
+def read_outcome(directory: Path) -> TrainingOutcome | None:
+    """None where no training has finished."""
+    path = directory / RECORD
+    return TrainingOutcome.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def load_best(directory: Path) -> Retriever:
+    """The best weights of a finished training, in evaluation mode on the CPU."""
+    return load_retriever(directory / BEST)
+
+
+class Finish(pl.Callback):
+    """Writes the best weights, then the record: who finds the record finds the weights."""
+
+    def __init__(self, progress: Progress, keep_best: KeepBest, reporter: Reporter, directory: Path) -> None:
+        self.progress = progress
+        self.keep_best = keep_best
+        self.reporter = reporter
+        self.directory = directory
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        if not trainer.is_global_zero:
+            return
+        assert isinstance(pl_module, RetrievalTask)
+        best = Retriever(pl_module.retriever.config, pl_module.retriever.shape)
+        best.load_state_dict(self.keep_best.weights)
+        with replaced_directory(self.directory / BEST) as temporary:
+            save_retriever(best, temporary)
+        outcome = TrainingOutcome(
+            best_epoch=self.keep_best.best_epoch,
+            validation_ndcg=self.keep_best.best,
+            steps=self.progress.step,
+            clicks=self.progress.clicks,
+            minutes=self.progress.seconds / 60,
+            history=tuple(self.reporter.history),
+        )
+        write_json(self.directory / RECORD, outcome.model_dump(mode="json"))

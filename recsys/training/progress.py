@@ -1,0 +1,33 @@
+"""How far training has come: what a checkpoint must know to go on with exactly the next batch."""
+
+from dataclasses import asdict, dataclass
+
+from recsys.training.config import TrainingConfig
+
+
+@dataclass
+class Progress:
+    """`epoch` and `batch` name the next batch; `seconds` is time spent training, resumed runs added up."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    clicks: int = 0
+    seconds: float = 0.0
+    batches_per_epoch: int = 1
+
+    def share_done(self, config: TrainingConfig) -> float:
+        """The larger of the shares of epochs and of minutes, at most 1."""
+        by_epochs = (self.epoch + self.batch / self.batches_per_epoch) / config.max_epochs
+        by_minutes = 0.0 if config.max_minutes is None else self.seconds / 60 / config.max_minutes
+        return min(1.0, max(by_epochs, by_minutes))
+
+    def next_epoch(self) -> None:
+        self.epoch, self.batch = self.epoch + 1, 0
+
+    def state_dict(self) -> dict[str, int | float]:
+        return asdict(self)
+
+    def load_state_dict(self, state: dict[str, int | float]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)

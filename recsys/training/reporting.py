@@ -1,0 +1,108 @@
+"""What training tells while it runs: one record an epoch, and one progress bar."""
+
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from tqdm import tqdm
+
+from recsys.data.batches import SequenceBatch
+from recsys.errors import UserError
+from recsys.training.progress import Progress
+from recsys.training.validation import KeepBest
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch in numbers: mean loss a click in nats, throughput while training, validation under full ranking."""
+
+    epoch: int
+    loss: float
+    clicks_per_second: float
+    minutes: float
+    validation_ndcg: float | None
+
+
+class Reporter(pl.Callback):
+    """Sums up each epoch and hands the record to every listener, on the first rank only."""
+
+    def __init__(
+        self, progress: Progress, keep_best: KeepBest, listeners: Sequence[Callable[[EpochRecord], None]]
+    ) -> None:
+        self.progress = progress
+        self.keep_best = keep_best
+        self.listeners = listeners
+        self.history: list[EpochRecord] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"history": [asdict(record) for record in self.history]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.history = [EpochRecord(**record) for record in state_dict["history"]]
+
+    def on_train_epoch_start(self, *_: Any) -> None:
+        self.started, self.clicks, self.loss_sum = time.monotonic(), 0, torch.zeros(())
+
+    def on_train_batch_end(self, trainer: pl.Trainer, _: Any, outputs: Any, batch: SequenceBatch, __: int) -> None:
+        share = outputs["loss"].detach() * (batch.num_targets / trainer.world_size)
+        self.loss_sum = self.loss_sum.to(share.device) + share
+        self.clicks += batch.num_targets
+        self.seconds = time.monotonic() - self.started
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, _: pl.LightningModule) -> None:
+        total = trainer.strategy.reduce(self.loss_sum, reduce_op="sum")
+        loss = float(total) / max(1, self.clicks)
+        if not math.isfinite(loss):
+            raise UserError(
+                f"training diverged: the loss of epoch {self.progress.epoch + 1} is {loss}; "
+                f"lower training.optimizer.learning_rate and start again with --restart"
+            )
+        record = EpochRecord(
+            epoch=self.progress.epoch + 1,
+            loss=loss,
+            clicks_per_second=self.clicks / max(self.seconds, 1e-9),
+            minutes=self.progress.seconds / 60,
+            validation_ndcg=self.keep_best.latest,
+        )
+        self.history.append(record)
+        if trainer.is_global_zero:
+            for listener in self.listeners:
+                listener(record)
+
+
+class ProgressBar(pl.Callback):
+    """Loss, clicks/s and validation NDCG@10 on one line, redrawn; nothing where there is no terminal to draw on."""
+
+    def __init__(self, progress: Progress, keep_best: KeepBest, max_epochs: int) -> None:
+        self.progress = progress
+        self.keep_best = keep_best
+        self.max_epochs = max_epochs
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, _: pl.LightningModule) -> None:
+        self.bar = tqdm(
+            desc=f"epoch {self.progress.epoch + 1}/{self.max_epochs}",
+            unit=" clicks",
+            unit_scale=True,
+            disable=None if trainer.is_global_zero else True,
+            leave=False,
+            file=sys.stderr,
+        )
+
+    def on_train_batch_end(self, _: Any, __: Any, outputs: Any, batch: SequenceBatch, batch_index: int) -> None:
+        if not self.bar.disable and batch_index % 10 == 0:
+            best = self.keep_best.best
+            verdict = "" if best is None else f", best NDCG@10 {best:.4f} (epoch {self.keep_best.best_epoch})"
+            self.bar.set_postfix_str(f"loss {outputs['loss'].item():.3f}{verdict}", refresh=False)
+        self.bar.update(batch.num_targets)
+
+    def on_train_epoch_end(self, *_: Any) -> None:
+        self.bar.close()
+
+    def on_exception(self, *_: Any) -> None:
+        if hasattr(self, "bar"):
+            self.bar.close()

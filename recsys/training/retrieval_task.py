@@ -1,0 +1,48 @@
+"""One training step of the retriever, as Lightning calls it."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from recsys.data.batches import SequenceBatch
+from recsys.model.objectives import Objective
+from recsys.model.retriever import Retriever
+from recsys.training.config import OptimizerConfig
+from recsys.training.optimizer import build_optimizer
+
+
+class RetrievalTask(pl.LightningModule):
+    """Predicts every window's next click at every position; loss on valid positions only."""
+
+    def __init__(self, retriever: Retriever, objective: Objective, optimizer: OptimizerConfig) -> None:
+        super().__init__()
+        self.retriever = retriever
+        self.objective = objective
+        self.optimizer_config = optimizer
+
+    def training_step(self, batch: SequenceBatch) -> Tensor:
+        user_BLD = self.retriever.encode(batch.items_BL, batch.lengths_B)
+        valid_BL = batch.targets_BL > 0
+        loss = self.objective(self.retriever, user_BLD[valid_BL], batch.targets_BL[valid_BL])
+        # DDP averages gradients over ranks; the mean wanted is the one over all ranks' targets
+        return loss * (self.trainer.world_size / batch.num_targets)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return build_optimizer(self, self.optimizer_config)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Any,  # Lightning's own clipping refuses fused optimisers
+        gradient_clip_val: Any = None,
+        gradient_clip_algorithm: Any = None,
+    ) -> None:
+        nn.utils.clip_grad_norm_(self.parameters(), self.optimizer_config.clip_norm)
+
+    def transfer_batch_to_device(self, batch: SequenceBatch, device: torch.device, _: int) -> SequenceBatch:
+        return batch.to(device)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        # Lightning's own loop state cannot resume mid-epoch; Progress can, so the loops always start fresh
+        del checkpoint["loops"]

@@ -1,0 +1,164 @@
+"""Killed anywhere, training goes on to the weights of the uninterrupted run, bit for bit."""
+
+import os
+import random
+import signal
+import sys
+import traceback
+
+import pytest
+
+from recsys import durable
+from recsys.errors import BundleError, ConfigError, Interrupted
+from recsys.training.checkpoints import LAST, PREVIOUS, newest_checkpoint
+from recsys.training.clock import Clock
+from recsys.training.fit import fit_retriever
+from recsys.training.outcome import load_best
+from tests.training.conftest import assert_same_weights
+
+EVERY_STEP = {"checkpoint_minutes": 1e-9}
+
+
+def quiet(message: str) -> None:
+    pass
+
+
+def in_a_child(work) -> int:
+    """Runs `work` in a forked process and returns how that ended: an exit code, or minus a signal."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException:
+            traceback.print_exc(file=sys.stderr)
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def signalled_at(step: int, number: int, monkeypatch) -> None:
+    """This process sends itself a signal at the end of a training step."""
+    usual = Clock.on_train_batch_end
+
+    def on_train_batch_end(self: Clock, *arguments) -> None:
+        if self.progress.step == step:
+            os.kill(os.getpid(), number)
+        usual(self, *arguments)
+
+    monkeypatch.setattr(Clock, "on_train_batch_end", on_train_batch_end)
+
+
+@pytest.fixture
+def uninterrupted(changed, tmp_path):
+    job = changed(EVERY_STEP, directory=tmp_path / "uninterrupted")
+    return job, fit_retriever(job, tell=quiet)
+
+
+def test_the_same_job_twice_gives_the_same_weights(job, changed, tmp_path):
+    again = changed(directory=tmp_path / "again")
+    first, second = fit_retriever(job, tell=quiet), fit_retriever(again, tell=quiet)
+    assert_same_weights(job.directory, again.directory)
+    assert [record.loss for record in first.history] == [record.loss for record in second.history]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_checkpoint_and_the_resumed_run_is_the_uninterrupted_one(
+    number, uninterrupted, changed, tmp_path
+):
+    whole, outcome = uninterrupted
+    job = changed(EVERY_STEP, directory=tmp_path / "stopped")
+    with pytest.MonkeyPatch.context() as patch:
+        signalled_at(outcome.steps // 2, number, patch)
+        with pytest.raises(Interrupted) as stopped:
+            fit_retriever(job, tell=quiet)
+    assert stopped.value.exit_code == 128 + number
+    told: list[str] = []
+    resumed = fit_retriever(job, tell=told.append)
+    assert "going on from" in told[0]
+    assert_same_weights(whole.directory, job.directory)
+    assert [record.epoch for record in resumed.history] == [1, 2, 3]
+    assert resumed.steps == outcome.steps
+    assert resumed.clicks == outcome.clicks
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_random_steps(uninterrupted, changed, tmp_path, monkeypatch):
+    whole, outcome = uninterrupted
+    for step in sorted(random.Random(7).sample(range(1, outcome.steps), 20)):
+        job = changed(EVERY_STEP, directory=tmp_path / f"killed-{step}")
+
+        def work(job=job, step=step) -> None:
+            signalled_at(step, signal.SIGKILL, monkeypatch)
+            fit_retriever(job, tell=quiet)
+
+        assert in_a_child(work) == -signal.SIGKILL, f"the kill at step {step} missed its window"
+        assert newest_checkpoint(job.directory) is not None
+        fit_retriever(job, tell=quiet)
+        assert_same_weights(whole.directory, job.directory)
+
+
+@pytest.mark.slow
+def test_killed_at_every_durable_write_of_a_save(uninterrupted, changed, tmp_path, monkeypatch):
+    whole, _ = uninterrupted
+    for nth in range(1, 25):
+        job = changed(EVERY_STEP, directory=tmp_path / f"killed-{nth}")
+
+        def work(job=job, nth=nth) -> None:
+            steps = iter(range(1, 1000))
+
+            def kill_at_nth(_) -> None:
+                if next(steps) == nth:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            monkeypatch.setattr(durable, "before_write", kill_at_nth)
+            fit_retriever(job, tell=quiet)
+
+        assert in_a_child(work) == -signal.SIGKILL, f"the kill at write {nth} missed its window"
+        fit_retriever(job, tell=quiet)
+        assert_same_weights(whole.directory, job.directory)
+
+
+def stop_half_way(job, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        signalled_at(5, signal.SIGTERM, patch)
+        with pytest.raises(Interrupted):
+            fit_retriever(job, tell=quiet)
+
+
+def test_a_finished_training_is_not_redone(job):
+    first = fit_retriever(job, tell=quiet)
+    told: list[str] = []
+    assert fit_retriever(job, tell=told.append) == first
+    assert told == []
+
+
+def test_resuming_with_another_configuration_names_the_key(changed, monkeypatch):
+    stop_half_way(changed(EVERY_STEP), monkeypatch)
+    with pytest.raises(ConfigError, match=r"model\.dim was 8, is 16.*--restart"):
+        fit_retriever(changed(EVERY_STEP, {"dim": 16}), tell=quiet)
+    fit_retriever(changed(EVERY_STEP, {"dim": 16}), restart=True, tell=quiet)
+    assert load_best(changed().directory).config.dim == 16
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(changed, monkeypatch, uninterrupted):
+    job = changed(EVERY_STEP)
+    stop_half_way(job, monkeypatch)
+    flip(job.directory / LAST)
+    assert newest_checkpoint(job.directory) == job.directory / PREVIOUS
+    fit_retriever(job, tell=quiet)
+    assert_same_weights(uninterrupted[0].directory, job.directory)
+
+
+def test_only_damaged_checkpoints_are_refused_by_name(changed, monkeypatch):
+    job = changed(EVERY_STEP)
+    stop_half_way(job, monkeypatch)
+    flip(job.directory / LAST)
+    flip(job.directory / PREVIOUS)
+    with pytest.raises(BundleError, match=r"last\.ckpt is damaged.*--restart"):
+        fit_retriever(job, tell=quiet)
+
+
+def flip(path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
