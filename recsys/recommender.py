@@ -1,20 +1,22 @@
 """An opened bundle that answers `recommend` and `similar`, in external ids."""
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from recsys.bundle.opened import Bundle
+from recsys.data.suggestions import close_items
 from recsys.data.vocabulary import PADDING, ItemId
 from recsys.errors import ConfigError, DataError, UnknownItem
 from recsys.index.item_index import unit_rows
 from recsys.model.encoding import Pasts, encode_pasts
 from recsys.rules import Clicks, excluded, most_popular
-from recsys.suggestions import suggested
 from recsys.topk import Exclusions, topk
 
 Source = Literal["retriever", "popular"]
@@ -53,7 +55,7 @@ class Lists:
 
 
 class Recommender:
-    """Answers from one bundle, exactly: every candidate is scored. Histories run from the oldest click to the newest."""
+    """Answers from one bundle, exactly: every candidate is scored. Histories run from the oldest click on."""
 
     def __init__(self, bundle: Bundle, *, device: str = "cpu") -> None:
         self.bundle = bundle
@@ -63,9 +65,7 @@ class Recommender:
         self._indexed = np.flatnonzero(bundle.candidates)
         self._popular = most_popular(bundle.popularity, bundle.candidates)
 
-    def recommend(
-        self, history: Sequence[ItemId], *, k: int = 10, exclude_seen: bool = True
-    ) -> list[Recommendation]:
+    def recommend(self, history: Sequence[ItemId], *, k: int = 10, exclude_seen: bool = True) -> list[Recommendation]:
         """At most k items, best first; fewer where fewer are left.
 
         The most recent clicks that the model knows are read, as many as it was trained for. Items it does not know
@@ -114,3 +114,62 @@ class Recommender:
         """The items of a history that the model cannot read: not in the catalogue, or never clicked in training."""
         is_known = self.bundle.known[self._indices(history)]
         return [item for item, known in zip(history, is_known, strict=True) if not known]
+
+    def parse_item(self, text: str) -> ItemId:
+        """An id as it is typed on a command line, in the catalogue's type; UnknownItem where it cannot be one."""
+        id_type = self.bundle.items.id_type
+        if id_type == "string":
+            return text
+        if re.fullmatch("-?(0|[1-9][0-9]*)", text) and not id_type.startswith("float"):
+            return int(text)
+        if id_type.startswith("float") and re.fullmatch(r"-?[0-9.]+([eE][-+]?[0-9]+)?", text):
+            with suppress(ValueError):
+                return float(text)
+        raise UnknownItem(f"item {text!r} is no id of this bundle, whose ids are {id_type}{self._meant(text)}")
+
+    def _indices(self, history: Sequence[ItemId]) -> NDArray[np.int32]:
+        if isinstance(history, str):
+            raise DataError(f"a history is a list of item ids, got the text {history!r}: give [{history!r}]")
+        return self.bundle.items.indices_of(history)
+
+    def _index_of(self, item: ItemId) -> int:
+        index = int(self._indices([item])[0])
+        if index == PADDING:
+            size = f"{len(self.bundle.items):,} items"
+            raise UnknownItem(f"item {item!r} is not in this bundle's catalogue ({size}){self._meant(str(item))}")
+        if not self.bundle.known[index]:
+            raise UnknownItem(f"item {item!r} was never clicked in training: nothing is known of its neighbours")
+        return index
+
+    def _meant(self, text: str) -> str:
+        """The end of a message about an item that is not there."""
+        close = close_items(text, self.bundle.items, self.bundle.titles)
+        if not close:
+            return ", and no id or title is like it"
+        return f": did you mean {', '.join(map(self._named, close))}?"
+
+    def _named(self, index: int) -> str:
+        item, title = self._ids(np.array([index]))[0], self._title(index)
+        return repr(item) if title is None else f"{item!r} ({title})"
+
+    def _ids(self, indices: NDArray[np.int64]) -> list[ItemId]:
+        return self.bundle.items.ids_of(indices)
+
+    def _title(self, index: int) -> str | None:
+        return None if self.bundle.titles is None else self.bundle.titles.of(int(index))
+
+    def _recommendations(self, lists: Lists, row: int) -> list[Recommendation]:
+        items = lists.items[row][lists.items[row] != PADDING]
+        source: Source = "popular" if lists.is_popular[row] else "retriever"
+        return [
+            Recommendation(item, float(score), source, self._title(index))
+            for item, index, score in zip(self._ids(items), items, lists.scores[row], strict=False)
+        ]
+
+
+def _checked(k: int) -> int:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer):
+        raise ConfigError(f"k must be a whole number, got {k!r}")
+    if k < 1:
+        raise ConfigError(f"k must be at least 1, got {k}")
+    return int(k)

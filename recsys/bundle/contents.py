@@ -44,9 +44,7 @@ class BundleContents:
     metrics: JsonValue
 
     @classmethod
-    def of(
-        cls, dataset: Dataset, retriever: Retriever, *, config: JsonValue, metrics: JsonValue
-    ) -> "BundleContents":
+    def of(cls, dataset: Dataset, retriever: Retriever, *, config: JsonValue, metrics: JsonValue) -> "BundleContents":
         known = np.array(dataset.trained_items) if dataset.skips_untrained else np.ones_like(dataset.candidates)
         known[0] = False
         return cls(

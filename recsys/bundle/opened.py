@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import JsonValue
 
 from recsys.bundle.contents import CANDIDATES, INDEX, ITEMS, KNOWN, POPULARITY, VECTORS
-from recsys.bundle.manifest import RECORD, Manifest, Record, verify
+from recsys.bundle.manifest import MANIFEST, RECORD, Manifest, Record, content_id, verify
 from recsys.data.item_features import ItemFeatures
 from recsys.data.titles import Titles
 from recsys.data.vocabulary import Vocabulary
@@ -23,6 +22,7 @@ class Bundle:
     """Arrays are indexed by item, row 0 being padding; the index's rows are the candidates in index order."""
 
     path: Path
+    content_id: str
     manifest: Manifest
     record: Record
     retriever: Retriever
@@ -42,6 +42,7 @@ def open_bundle(path: Path) -> Bundle:
     manifest = verify(directory)
     return Bundle(
         path=directory,
+        content_id=content_id((directory / MANIFEST).read_bytes()),
         manifest=manifest,
         record=Record.model_validate_json((directory / RECORD).read_bytes()),
         retriever=load_retriever(directory),

@@ -40,7 +40,8 @@ def draw_visits(lengths: NDArray[np.int64], *, opening: float, rng: np.random.Ge
     opens = rng.random(num_clicks) < opening
     opens[firsts] = True
     within = np.where(opens, 0.0, rng.lognormal(np.log(60.0), 1.0, num_clicks).clip(5.0, 1200.0))
-    between = np.where(opens, rng.exponential(1.0, num_clicks), 0.0)
+    # never nothing, so that no two clicks of a user fall into one second
+    between = np.where(opens, 0.02 + rng.exponential(1.0, num_clicks), 0.0)
     first, last = _draw_stays(len(lengths), rng)
     # the pauses between sessions fill what the sessions leave of the user's stay; a last pause follows the last click
     pauses = np.add.reduceat(between, firsts) + rng.exponential(1.0, len(lengths))

@@ -22,15 +22,15 @@ from recsys.data.simulation_catalogue import NUM_DEPARTMENTS, Catalogue, draw_ca
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
-SKEW = 1.0  # Zipf exponent of the items of a category
+SKEW = 1.2  # Zipf exponent of the items of a category
 OPENING = 0.12  # chance that a click opens a session: 8 clicks in one
-SHARPNESS = (2.0, 2.0)  # spread of the exponents of the last click's category, and of the one before
+SHARPNESS = (2.5, 2.0)  # spread of the exponents of the last click's category, and of the one before
 APPEAL = 0.5
-INTEREST, WANDERING = 1.0, 30 * DAY  # spread, and the time in which e^-1 of an interest is left
-TASTE = 0.6
+INTEREST, WANDERING = 0.7, 30 * DAY  # spread, and the time in which e^-1 of an interest is left
+TASTE = 0.3
 ECHO = (0.6, 0.4)
 SEEN = 0.03  # what is left of the weight of an item the user has clicked before
-USERS_AT_ONCE = 256  # bounds the memory of probabilities over all items
+ROOM = 1 << 19  # users at once times items: bounds the memory of probabilities over all items
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,7 @@ def draw_world(num_items: int, rng: np.random.Generator) -> World:
     catalogue = draw_catalogue(num_items, skew=SKEW, span=SPAN, rng=rng)
     size = catalogue.num_categories
     first, second = (
-        np.vstack([rng.normal(0.0, spread, (size, size)), np.zeros(size)]).astype(np.float32)
-        for spread in SHARPNESS
+        np.vstack([rng.normal(0.0, spread, (size, size)), np.zeros(size)]).astype(np.float32) for spread in SHARPNESS
     )
     return World(catalogue, first, second, rng.normal(0.0, APPEAL, size).astype(np.float32))
 
@@ -116,9 +115,7 @@ def _probabilities(world: World, moment: Moment) -> NDArray[np.float64]:
     return result[:, :-1]
 
 
-def ranks_of(
-    probabilities: NDArray[np.float64], targets: Indices, candidates: NDArray[np.bool_]
-) -> Indices:
+def ranks_of(probabilities: NDArray[np.float64], targets: Indices, candidates: NDArray[np.bool_]) -> Indices:
     """[users]: rank from 1 of each target among the candidates and itself; ties rank the target last."""
     own = probabilities[np.arange(len(targets)), targets][:, None]
     others = (probabilities >= own) & candidates
@@ -140,7 +137,8 @@ class IdealRanks:
 
 
 def ideal_ranks(world: World, moment: Moment, targets: Indices) -> IdealRanks:
-    blocks = [slice(start, start + USERS_AT_ONCE) for start in range(0, len(targets), USERS_AT_ONCE)]
+    at_once = max(ROOM // world.catalogue.num_items, 1)
+    blocks = [slice(start, start + at_once) for start in range(0, len(targets), at_once)]
     unseen, everything = [], []
     for block in blocks:
         now = moment.of(block)

@@ -10,7 +10,7 @@ from recsys.data.simulation_calendar import Visits, draw_visits
 from recsys.data.simulation_catalogue import NUM_DEPARTMENTS, NUM_TAGS
 from recsys.data.simulation_process import Floats, Indices, Moment, World
 
-USERS_AT_ONCE = 2048
+ROOM = 1 << 21  # users at once times items: bounds the memory of what each user has seen
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,20 @@ class Walk:
     items: Indices  # [clicks], in the order of the visits
     final: Moment
 
+    @property
+    def num_users(self) -> int:
+        return len(self.final.last)
+
     def last_items(self) -> Indices:
         return self.items[self.visits.offsets[1:] - 1]
 
 
 def walks(world: World, lengths: Indices, *, seed: np.random.SeedSequence) -> Iterator[Walk]:
     """Chunks of users, in order; memory does not grow with the number of users."""
-    starts = range(0, len(lengths), USERS_AT_ONCE)
+    at_once = max(min(ROOM // world.catalogue.num_items, 1024), 1)
+    starts = range(0, len(lengths), at_once)
     for start, chunk_seed in zip(starts, seed.spawn(len(starts)), strict=True):
-        yield walk(world, lengths[start : start + USERS_AT_ONCE], rng=np.random.default_rng(chunk_seed))
+        yield walk(world, lengths[start : start + at_once], rng=np.random.default_rng(chunk_seed))
 
 
 def walk(world: World, lengths: Indices, *, rng: np.random.Generator) -> Walk:
@@ -73,9 +78,7 @@ def _draw(world: World, moment: Moment, opens: np.ndarray, rng: np.random.Genera
     return np.asarray(choices[np.arange(len(choices)), chosen])
 
 
-def _move_on(
-    moment: Moment, visits: Visits, items: Indices, clicks: Indices, rng: np.random.Generator
-) -> None:
+def _move_on(moment: Moment, visits: Visits, items: Indices, clicks: Indices, rng: np.random.Generator) -> None:
     """Writes into `moment` what the first len(clicks) users are like as they are about to click again."""
     now = moment.of(slice(len(clicks)))
     now.before[:] = np.where(visits.opens[clicks], len(moment.seen[0]), now.last)

@@ -8,29 +8,30 @@ is opened on that workdir.
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import PositiveInt
 
-from recsys.errors import Interrupted
 from recsys.section import Section
 from recsys.training.tracking_delivery import Refused, Unreachable, deliver_until_gone
 from recsys.training.tracking_spool import Artifact, Assignment, Event, Metrics, Params, Status, Tags
-from recsys.training.tracking_spooled import Ending, SpooledTracking
+from recsys.training.tracking_spooled import Ending, NoTracking, SpooledTracking, Tracker
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
-    from mlflow.exceptions import MlflowException
 
-KEY_TAG = "recsys.key"
+__all__ = ["Ending", "Tracker", "TrackingConfig", "open_tracker"]
+
+KEY_TAG, CHANGED = "recsys.key", "changed."
 PARAM_LENGTH, TAG_LENGTH, NAME_LENGTH, BATCH = 6000, 8000, 250, 100
 """What MLflow takes: characters of a value and of a name, values at once."""
+GONE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 MENDABLE = {401, 403, 408, 429}
-"""Answers below 500 that are about the server or the user's rights, not about what was sent."""
+"""Status codes below 500 that are about the server or the user's rights, not about what was sent."""
 
 
 class TrackingConfig(Section):
@@ -41,41 +42,7 @@ class TrackingConfig(Section):
     """Any MLflow tracking URI; by default sqlite:///WORKDIR/mlflow.db, with the artifacts beside it."""
     experiment: str = "recsys"
     timeout_seconds: PositiveInt = 5
-    """For one request. A server that needs longer counts as down; a run's end waits twice that at most."""
-
-
-class Tracker(Protocol):
-    """What a stage tells about its run. Nothing here waits for a server, and no server's fault is raised."""
-
-    @property
-    def run_id(self) -> str | None:
-        """MLflow's id of the run; None until a server has given one, so record it after `close`."""
-
-    def log_params(self, params: Mapping[str, str]) -> None:
-        """What never changes; where a value differs from an earlier one, the tag `changed.KEY` has the new one."""
-
-    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Infinite and undefined values are left out, and told by the tag `non_finite.METRIC`."""
-
-    def log_tags(self, tags: Mapping[str, str]) -> None: ...
-
-    def log_artifact(self, path: Path, folder: str = "") -> None:
-        """A file, or each file in a directory; it is read soon, so it has to stay where it is."""
-
-    def close(self, status: Ending) -> None:
-        """Deliver what is left, within seconds; a second call does nothing."""
-
-
-class NoTracking:
-    """Tells nobody."""
-
-    run_id: str | None = None
-
-    def log_params(self, params: Mapping[str, str]) -> None: ...
-    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None: ...
-    def log_tags(self, tags: Mapping[str, str]) -> None: ...
-    def log_artifact(self, path: Path, folder: str = "") -> None: ...
-    def close(self, status: Ending) -> None: ...
+    """What a server may take for a request, and what the end of a run waits for it."""
 
 
 def open_tracker(config: TrackingConfig, *, workdir: Path, run_id: str | None = None) -> Tracker:
@@ -93,21 +60,6 @@ def open_tracker(config: TrackingConfig, *, workdir: Path, run_id: str | None = 
         environment=_environment(uri, config.timeout_seconds),
         timeout_seconds=config.timeout_seconds,
     )
-
-
-@contextmanager
-def tracked(config: TrackingConfig, *, workdir: Path, run_id: str | None = None) -> Iterator[Tracker]:
-    """`open_tracker`, closed as FINISHED, as KILLED after a signal, or as FAILED after any other error."""
-    tracker = open_tracker(config, workdir=workdir, run_id=run_id)
-    try:
-        yield tracker
-    except (Interrupted, KeyboardInterrupt):
-        tracker.close("KILLED")
-        raise
-    except BaseException:
-        tracker.close("FAILED")
-        raise
-    tracker.close("FINISHED")
 
 
 def _command() -> list[str]:
@@ -147,23 +99,26 @@ class MlflowStore:
         from mlflow.tracking import MlflowClient
 
         self.assignment = assignment
-        self.uploads = ThreadPoolExecutor(1)
         self.run_id = ""
-        self.params: dict[str, str] = {}
-        with _answered():
+        self.known: dict[str, str] = {}
+        self.latest: dict[str, str] = {}
+        self.uploads = ThreadPoolExecutor(1)
+        with _answered(refusal=Unreachable):
             self.client = MlflowClient(tracking_uri=assignment.uri)
 
     def connect(self, known_run_id: str | None, key: str) -> str:
-        with _answered():
-            run = self._known(known_run_id) or self._found_or_new(key)
-        self.run_id, self.params = run.info.run_id, dict(run.data.params)
+        with _answered(refusal=Unreachable):
+            run = self._reopened(known_run_id) or self._found_or_new(key)
+        self.run_id, self.known = run.info.run_id, dict(run.data.params)
+        changed = {name: value for name, value in run.data.tags.items() if name.startswith(CHANGED)}
+        self.latest = self.known | {name.removeprefix(CHANGED): value for name, value in changed.items()}
         return self.run_id
 
     def deliver(self, event: Event) -> None:
-        with _answered():
+        with _answered(refusal=Refused):
             match event:
                 case Params(values=values):
-                    self._log_params({_name(key): _cut(value, PARAM_LENGTH) for key, value in values.items()})
+                    self._log_params({_name(key): value[:PARAM_LENGTH] for key, value in values.items()})
                 case Metrics():
                     self._log_metrics(event)
                 case Tags(values=values):
@@ -174,3 +129,93 @@ class MlflowStore:
                     self.client.update_run(self.run_id, status="RUNNING")
                 case Status():
                     self.client.set_terminated(self.run_id, event.status, end_time=event.time)
+
+    def _reopened(self, run_id: str | None) -> "Run | None":
+        from mlflow.exceptions import MlflowException
+
+        if run_id is None:
+            return None
+        try:
+            run = self.client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code in GONE:
+                return None
+            raise
+        return run if run.info.lifecycle_stage == "active" else None
+
+    def _found_or_new(self, key: str) -> "Run":
+        name = self.assignment.experiment
+        experiment = self.client.get_experiment_by_name(name)
+        location = _artifact_location(self.assignment.uri)
+        experiment_id = experiment.experiment_id if experiment else self.client.create_experiment(name, location)
+        # created, perhaps, by a worker that was killed before it could say so
+        found = self.client.search_runs([experiment_id], f"tags.`{KEY_TAG}` = '{key}'", max_results=1)
+        run_name = self.assignment.workdir.name
+        return found[0] if found else self.client.create_run(experiment_id, tags={KEY_TAG: key}, run_name=run_name)
+
+    def _log_params(self, values: Mapping[str, str]) -> None:
+        from mlflow.entities import Param
+
+        new = {key: value for key, value in values.items() if key not in self.known}
+        changed = {key: value for key, value in values.items() if self.latest.get(key, value) != value}
+        for part in _parts([Param(key, value) for key, value in new.items()]):
+            self.client.log_batch(self.run_id, params=part)
+        self._log_tags({CHANGED + key: value for key, value in changed.items()})
+        self.known |= new
+        self.latest |= new | changed
+
+    def _log_metrics(self, event: Metrics) -> None:
+        from mlflow.entities import Metric
+
+        metrics = [Metric(_name(key), value, event.time, event.step) for key, value in event.values.items()]
+        for part in _parts(metrics):
+            self.client.log_batch(self.run_id, metrics=part)
+
+    def _log_tags(self, values: Mapping[str, str]) -> None:
+        from mlflow.entities import RunTag
+
+        for part in _parts([RunTag(_name(key), value[:TAG_LENGTH]) for key, value in values.items()]):
+            self.client.log_batch(self.run_id, tags=part)
+
+    def _upload(self, event: Artifact) -> None:
+        from mlflow.exceptions import MlflowException
+
+        path = self.assignment.workdir / event.path
+        folder = None if event.folder in ("", ".") else event.folder
+        # a store of artifacts raises whatever its own library raises; a thread hands that over as a value
+        error = self.uploads.submit(self.client.log_artifact, self.run_id, str(path), folder).exception()
+        if isinstance(error, MlflowException):
+            raise error
+        if error is not None:
+            raise Refused(f"{path}: {error}") from error
+
+
+_Entity = TypeVar("_Entity")
+
+
+def _parts(entities: Sequence[_Entity]) -> Iterator[Sequence[_Entity]]:
+    return (entities[start : start + BATCH] for start in range(0, len(entities), BATCH))
+
+
+@contextmanager
+def _answered(refusal: type[Unreachable | Refused]) -> Iterator[None]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        code = error.get_http_status_code()  # type: ignore[no-untyped-call]
+        kind = Unreachable if code >= 500 or code in MENDABLE else refusal
+        raise kind(" ".join(str(error).split())[:TAG_LENGTH]) from error
+
+
+def _artifact_location(uri: str) -> str | None:
+    """Beside a database file; MLflow's own choice would be the directory that the user happens to stand in."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    return Path(uri.removeprefix("sqlite:///")).absolute().with_name("mlflow-artifacts").as_uri()
+
+
+def _name(text: str) -> str:
+    """As MLflow takes it, and writes it itself: ndcg@10 is ndcg_at_10."""
+    return re.sub(r"[^\w./: -]", "_", text.replace("@", "_at_"))[:NAME_LENGTH]

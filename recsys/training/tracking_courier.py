@@ -7,7 +7,7 @@ its chatter are global, and because only a process can be stopped when a server 
     owner  <--reads---   tracking-receipt.json  <--written by----'
 
 Between the two there is one pipe, the worker's stdin: its first line says what to do, its end that the owner
-closed or died. Knows nothing of MLflow.
+closed (a second line says it too, for a forked child may hold the pipe open) or died. Knows nothing of MLflow.
 """
 
 import contextlib
@@ -26,6 +26,7 @@ class Courier:
     def __init__(self, command: list[str], environment: dict[str, str], assignment: Assignment) -> None:
         self.workdir = assignment.workdir
         self.log = self.workdir / "tracking.log"
+        self.was_stopped = False
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command,
@@ -51,7 +52,7 @@ class Courier:
         receipt = self.receipt()
         if receipt is not None and receipt.failure is not None:
             return receipt.failure
-        if self.process.poll():
+        if self.process.poll() and not self.was_stopped:
             lines = self.log.read_text(errors="replace").strip().splitlines()
             return lines[-1] if lines else f"its process ended with code {self.process.returncode}"
         return None
@@ -59,6 +60,7 @@ class Courier:
     def finish(self, seconds: float) -> None:
         """Wait for what is still on its way: so long, counted from when the worker was ready; then end it."""
         with contextlib.suppress(BrokenPipeError):
+            self.pipe.write(b"\n")
             self.pipe.close()
         deadline = time.monotonic() + STARTING_SECONDS
         is_ready = False
@@ -66,5 +68,7 @@ class Courier:
             if not is_ready and self.receipt() is not None:
                 is_ready, deadline = True, time.monotonic() + seconds
             time.sleep(0.02)
-        self.process.kill()
-        self.process.wait()
+        if self.process.poll() is None:
+            self.was_stopped = True
+            self.process.kill()
+            self.process.wait()

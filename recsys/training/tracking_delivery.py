@@ -5,12 +5,9 @@ Knows nothing of MLflow.
 
 import contextlib
 import fcntl
-import math
 import os
 import secrets
 import select
-import sys
-import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -19,8 +16,6 @@ from recsys.training.tracking_spool import Assignment, Event, Receipt, Spool, St
 POLL_SECONDS = 0.1
 RETRY_SECONDS = 60.0
 """A server that failed is left alone for so long; it costs training nothing."""
-FRESH_SECONDS = 10.0
-"""A failure so recent need not be confirmed when the owner closes."""
 
 
 class Unreachable(Exception):  # noqa: N818 - a state of the world
@@ -48,15 +43,12 @@ class Delivery:
         self.spool = Spool(self.workdir)
         self.store: Store | None = None
         self.status = "RUNNING"
-        self.failed_at = -math.inf
         last = read_receipt(self.workdir)
         key = secrets.token_hex(8) if last is None else last.key
         self.receipt = Receipt(worker=os.getpid(), uri=assignment.safe_uri, key=key, run_id=assignment.run_id)
-        if last is not None and last.uri == assignment.safe_uri and last.delivered <= self.spool.size():
-            if assignment.run_id in (None, last.run_id):
-                self.receipt = self.receipt.model_copy(
-                    update={"run_id": last.run_id, "delivered": last.delivered}
-                )
+        is_same_place = last is not None and last.uri == assignment.safe_uri and last.delivered <= self.spool.size()
+        if last is not None and is_same_place and assignment.run_id in (None, last.run_id):
+            self.receipt = self.receipt.model_copy(update={"run_id": last.run_id, "delivered": last.delivered})
         self.note()
 
     def run(self, open_store: Callable[[], Store], has_gone: Callable[[float], bool]) -> None:
@@ -64,8 +56,6 @@ class Delivery:
         reached, gone = True, False
         while not gone:
             gone = has_gone(POLL_SECONDS if reached else RETRY_SECONDS)
-            if gone and time.monotonic() - self.failed_at < FRESH_SECONDS:
-                return
             reached = self._attempt(open_store)
         # an owner that left without a word was killed
         if reached and self.status == "RUNNING" and self.store is not None:
@@ -82,7 +72,6 @@ class Delivery:
                 self._connect(open_store())
             self._deliver_all()
         except Unreachable as error:
-            self.failed_at = time.monotonic()
             self.note(failure=str(error))
             return False
         return True
@@ -107,13 +96,13 @@ class Delivery:
 
 def deliver_until_gone(open_store: Callable[[Assignment], Store]) -> None:
     """The worker's whole life; returns when the owner has closed the pipe, or died, and the rest is sent."""
-    assignment = Assignment.model_validate_json(sys.stdin.readline())
-    with Spool(assignment.workdir).path.open("rb") as file:
-        # a worker whose owner was killed may still be sending the same events
-        fcntl.flock(file, fcntl.LOCK_EX)
-        Delivery(assignment).run(lambda: open_store(assignment), _has_gone)
-
-
-def _has_gone(seconds: float) -> bool:
-    # nothing follows the first line, so "readable" means "ended"
-    return bool(select.select([sys.stdin], [], [], seconds)[0])
+    # unbuffered: a second line that was read ahead would be invisible to `select`
+    with open(0, "rb", buffering=0, closefd=False) as pipe:
+        assignment = Assignment.model_validate_json(pipe.readline())
+        with Spool(assignment.workdir).path.open("rb") as file:
+            # a worker whose owner was killed may still be sending the same events
+            fcntl.flock(file, fcntl.LOCK_EX)
+            Delivery(assignment).run(
+                lambda: open_store(assignment),
+                has_gone=lambda seconds: bool(select.select([pipe], [], [], seconds)[0]),
+            )

@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from recsys.training.tracking_courier import Courier
 from recsys.training.tracking_spool import (
@@ -31,6 +31,40 @@ Ending = Literal["FINISHED", "KILLED", "FAILED"]
 _log = logging.getLogger(__name__)
 
 
+class Tracker(Protocol):
+    """What a stage tells about its run. Nothing here waits for a server, and no server's fault is raised."""
+
+    @property
+    def run_id(self) -> str | None:
+        """MLflow's id of the run; None until a server has given one, so record it after `close`."""
+
+    def log_params(self, params: Mapping[str, str]) -> None:
+        """What never changes; where a value differs from an earlier one, the tag `changed.KEY` has the new one."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Infinite and undefined values are left out, and told by the tag `non_finite.METRIC`."""
+
+    def log_tags(self, tags: Mapping[str, str]) -> None: ...
+
+    def log_artifact(self, path: Path, folder: str = "") -> None:
+        """A file, or each file in a directory; it is read soon, so it has to stay where it is."""
+
+    def close(self, status: Ending) -> None:
+        """Deliver what is left, within seconds; a second call does nothing."""
+
+
+class NoTracking:
+    """Tells nobody."""
+
+    run_id: str | None = None
+
+    def log_params(self, params: Mapping[str, str]) -> None: ...
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None: ...
+    def log_tags(self, tags: Mapping[str, str]) -> None: ...
+    def log_artifact(self, path: Path, folder: str = "") -> None: ...
+    def close(self, status: Ending) -> None: ...
+
+
 class SpooledTracking:
     """One run for one workdir, where a single tracker at a time may be open."""
 
@@ -40,7 +74,7 @@ class SpooledTracking:
         self.assignment = assignment
         self.spool = Spool(assignment.workdir)
         is_local = assignment.uri.startswith(("sqlite:", "file:", "/"))
-        self.closing_seconds = LOCAL_SECONDS if is_local else 2.0 * timeout_seconds
+        self.closing_seconds = LOCAL_SECONDS if is_local else float(timeout_seconds)
         self.has_warned = False
         self.is_open = True
         self.courier: Courier | None = None
@@ -73,35 +107,41 @@ class SpooledTracking:
 
     def log_artifact(self, path: Path, folder: str = "") -> None:
         root = path.resolve()
-        is_directory = root.is_dir()
-        for file in sorted(root.rglob("*")) if is_directory else [root]:
+        if not root.is_dir():
+            self._upload(root, Path(folder))
+            return
+        for file in sorted(root.rglob("*")):
             if file.is_file():
-                inner = file.parent.relative_to(root) if is_directory else Path()
-                self._tell(Artifact(path=self._name(file), folder=(folder / inner).as_posix()))
-                self.closing_seconds += file.stat().st_size / SLOWEST_UPLOAD
+                self._upload(file, folder / file.parent.relative_to(root))
 
     def close(self, status: Ending) -> None:
         if not self.is_open:
             return
-        self._tell(Status(status=status, time=now()))
         self.is_open = False
+        self._tell(Status(status=status, time=now()))
         if self.courier is not None:
             self.courier.finish(self.closing_seconds)
             self._conclude(self.courier)
 
+    def _upload(self, file: Path, folder: Path) -> None:
+        workdir = self.assignment.workdir
+        name = str(file.relative_to(workdir) if file.is_relative_to(workdir) else file)
+        self._tell(Artifact(path=name, folder=folder.as_posix()))
+        self.closing_seconds += file.stat().st_size / SLOWEST_UPLOAD if file.exists() else 0.0
+
     def _tell(self, event: Event) -> None:
         try:
             self.spool.append(event)
+            trouble = None if self.courier is None or self.has_warned else self.courier.trouble()
         except OSError as error:
-            self._warn(str(error))
-        trouble = None if self.courier is None or self.has_warned else self.courier.trouble()
+            trouble = str(error)
         if trouble is not None:
             self._warn(trouble)
 
     def _conclude(self, courier: Courier) -> None:
         receipt = courier.receipt()
         if receipt is None or receipt.delivered < self.spool.size():
-            self._warn(courier.trouble() or "the server took too long")
+            self._warn(courier.trouble() or "it did not take everything in time")
         else:
             courier.log.unlink(missing_ok=True)
         if receipt is not None and receipt.refused:
@@ -117,7 +157,3 @@ class SpooledTracking:
                 without_password(reason),
                 self.spool.path,
             )
-
-    def _name(self, file: Path) -> str:
-        workdir = self.assignment.workdir
-        return str(file.relative_to(workdir) if file.is_relative_to(workdir) else file)

@@ -1,0 +1,138 @@
+"""Opens a prepared dataset: a directory of arrays, memory-mapped, with a manifest of their checksums.
+
+dataset.json                            format, kinds of split and time, sha256 of every file, fingerprint of the whole
+items.npy times.npy offsets.npy         the clicks (histories.py)
+train_end.npy validation_end.npy        the split (split.py)
+users.* catalogue.*                     the vocabularies
+trained_items.npy candidates.npy        masks over items, row 0 included
+features.json feature0.* ... titles.*   the item table, where there is one
+data_report.json rejected.parquet       for people
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from recsys.data.events.config import TimeKind
+from recsys.data.histories import Histories
+from recsys.data.item_features import ItemFeatures
+from recsys.data.split import Split
+from recsys.data.titles import Titles
+from recsys.data.vocabulary import Vocabulary
+from recsys.durable import fingerprint, json_bytes, sha256_of
+from recsys.errors import BundleError, DataError
+from recsys.section import Section
+
+MANIFEST = "dataset.json"
+USERS, ITEMS = "users", "catalogue"
+REPORT, REJECTED = "data_report.json", "rejected.parquet"
+SplitKind = Literal["leave_last_out", "by_time", "by_column"]
+
+
+class DatasetManifest(Section):
+    format_version: Literal[1] = 1
+    split: SplitKind
+    time_kind: TimeKind
+    files: dict[str, str]
+    """sha256 of every other file."""
+    fingerprint: str
+
+    @classmethod
+    def of(cls, directory: Path, *, split: SplitKind, time_kind: TimeKind) -> "DatasetManifest":
+        """Describes the files that lie in the directory."""
+        files = {path.name: sha256_of(path) for path in sorted(directory.iterdir())}
+        parts = [text for pair in sorted(files.items()) for text in pair]
+        return cls(split=split, time_kind=time_kind, files=files, fingerprint=fingerprint(split, *parts))
+
+    def save(self, directory: Path) -> None:
+        (directory / MANIFEST).write_bytes(json_bytes(self.model_dump(mode="json")))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Everything training and evaluation read. Masks are indexed by item, row 0 being padding."""
+
+    directory: Path
+    manifest: DatasetManifest
+    users: Vocabulary
+    items: Vocabulary
+    histories: Histories
+    split: Split
+    trained_items: NDArray[np.bool_]
+    candidates: NDArray[np.bool_]
+    features: ItemFeatures
+    titles: Titles | None
+
+    @property
+    def fingerprint(self) -> str:
+        return self.manifest.fingerprint
+
+    @property
+    def skips_untrained(self) -> bool:
+        """Whether items never clicked in training are left out of the histories that the model reads.
+
+        Under leave-one-out, the whole catalogue is known and ranked, as in the literature.
+        """
+        return self.manifest.split != "leave_last_out"
+
+    def training_counts(self) -> NDArray[np.int64]:
+        """[items + 1] how often each item was clicked in training."""
+        return self._training_counts.copy()
+
+    @cached_property
+    def _training_counts(self) -> NDArray[np.int64]:
+        clicked = np.asarray(self.histories.items)[self.split.in_training(self.histories)]
+        return np.bincount(clicked, minlength=len(self.items) + 1)
+
+    def __reduce__(self) -> tuple[Callable[[Path], "Dataset"], tuple[Path]]:
+        return open_dataset, (self.directory,)
+
+
+def read_manifest(directory: Path) -> DatasetManifest:
+    """The manifest alone; DataError where there is no dataset, BundleError where its manifest is damaged."""
+    path = directory / MANIFEST
+    if not path.is_file():
+        raise DataError(f"no prepared dataset at {directory}: run `recsys prepare` first")
+    try:
+        return DatasetManifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise _damaged(path, error.errors(include_url=False)[0]["msg"]) from None
+
+
+def open_dataset(directory: Path) -> Dataset:
+    """The dataset, once every file's checksum has been found right; BundleError names the one that is not."""
+    manifest = read_manifest(directory)
+    for name, expected in manifest.files.items():
+        if not (directory / name).is_file():
+            raise _damaged(directory / name, "it is missing")
+        if sha256_of(directory / name) != expected:
+            raise _damaged(directory / name, "it does not match its checksum")
+    return Dataset(
+        directory=directory,
+        manifest=manifest,
+        users=Vocabulary.open(directory, USERS),
+        items=Vocabulary.open(directory, ITEMS),
+        histories=Histories.open(directory),
+        split=Split.open(directory),
+        trained_items=np.load(directory / "trained_items.npy"),
+        candidates=np.load(directory / "candidates.npy"),
+        features=ItemFeatures.open(directory),
+        titles=Titles.open(directory),
+    )
+
+
+def read_report(directory: Path) -> dict[str, Any]:
+    """The data report, as `recsys prepare` wrote it."""
+    report: dict[str, Any] = json.loads((directory / REPORT).read_text(encoding="utf-8"))
+    return report
+
+
+def _damaged(path: Path, what: str) -> BundleError:
+    return BundleError(f"{path} is damaged: {what}; run `recsys prepare` again after deleting {path.parent}")

@@ -1,0 +1,65 @@
+"""Duplicates and rare ids leave; what stays is sorted by (user, time, order of input). Arrays only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys.data.events.config import MinClicksConfig
+
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Clicks:
+    """Sorted clicks; `rows` says where in the input each was."""
+
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    times: Int64
+    rows: Int64
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def take(self, chosen: NDArray[np.bool_]) -> "Clicks":
+        return Clicks(self.users[chosen], self.items[chosen], self.times[chosen], self.rows[chosen])
+
+
+def sort_clicks(users: NDArray[np.int32], items: NDArray[np.int32], times: Int64) -> Clicks:
+    """By user, then time, then order of input."""
+    frame = pl.DataFrame({"user": users, "time": times}).with_row_index("row")
+    order = frame.sort("user", "time", "row")["row"].to_numpy().astype(np.int64)
+    return Clicks(users[order], items[order], times[order], order)
+
+
+def tied_with_previous(clicks: Clicks) -> NDArray[np.bool_]:
+    """[clicks] whether the click before is the same user's, at the same time."""
+    tied = np.zeros(len(clicks), dtype=bool)
+    tied[1:] = (clicks.users[1:] == clicks.users[:-1]) & (clicks.times[1:] == clicks.times[:-1])
+    return tied
+
+
+def without_duplicates(clicks: Clicks) -> Clicks:
+    """Of clicks of one user on one item at one time, the first."""
+    tied = tied_with_previous(clicks)
+    involved = np.flatnonzero(tied | np.append(tied[1:], False))
+    if len(involved) == 0:
+        return clicks
+    moment = np.cumsum(~tied)[involved]
+    frame = pl.DataFrame({"moment": moment, "item": clicks.items[involved]})
+    repeated = involved[(~frame.select(pl.struct("moment", "item").is_first_distinct()).to_series()).to_numpy()]
+    kept = np.ones(len(clicks), dtype=bool)
+    kept[repeated] = False
+    return clicks.take(kept)
+
+
+def without_rare(clicks: Clicks, config: MinClicksConfig) -> Clicks:
+    """Without clicks on items, then of users, that have too few."""
+    while True:
+        before = len(clicks)
+        clicks = clicks.take(np.bincount(clicks.items, minlength=1)[clicks.items] >= config.per_item)
+        clicks = clicks.take(np.bincount(clicks.users, minlength=1)[clicks.users] >= config.per_user)
+        if not config.until_stable or len(clicks) == before:
+            return clicks

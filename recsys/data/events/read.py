@@ -1,0 +1,131 @@
+"""Reads a click log and hands back what can be relied on: codes, times, and every row that breaks a rule."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys.data.events.conditions import rows_that_count
+from recsys.data.events.config import EventsConfig
+from recsys.data.events.files import format_of
+from recsys.data.events.ids import Coded, code_ids
+from recsys.data.events.table import Tables, read_tables
+from recsys.data.events.times import better_unit, parse_times
+from recsys.errors import DataError
+
+REJECTED = {
+    "file": pl.String, "row": pl.Int64, "reason": pl.String,
+    "user": pl.String, "item": pl.String, "time": pl.String, "text": pl.String,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Events:
+    """[clicks] of users and items as codes from 1 into the sorted ids, times as int64, all in the order of the input.
+
+    `extra` has the other columns that were asked for, row by row. `rejected` has the rows that broke a rule, in the
+    words of the log; `filtered` counts those that `data.events.keep` leaves out.
+    """
+
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    times: NDArray[np.int64]
+    user_ids: pl.Series
+    item_ids: pl.Series
+    extra: pl.DataFrame
+    rejected: pl.DataFrame
+    rows_in: int
+    filtered: int
+    unit_hint: str
+    warnings: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def read_events(config: EventsConfig, extra_columns: Sequence[str] = ()) -> Events:
+    """DataError where the log cannot be read, or has no row that counts."""
+    columns = config.columns
+    others = [condition.column for condition in config.keep]
+    tables = read_tables(
+        config, [columns.user, columns.item, columns.time, *others, *extra_columns], "data.events.path"
+    )
+    is_text = format_of(tables.files[0], config.format) == "csv"
+    frame = tables.frame
+    counts = rows_that_count(frame, config.keep)
+    users = code_ids(frame[columns.user], is_text_file=is_text)
+    items = code_ids(frame[columns.item], is_text_file=is_text)
+    times = parse_times(frame[columns.time], config.time_kind, config.time_unit)
+    is_fine = (users.codes > 0) & (items.codes > 0) & times.faults.is_null().to_numpy()
+    kept = np.flatnonzero(is_fine & counts.to_numpy())
+    bad = pl.Series(np.flatnonzero(~is_fine & counts.to_numpy()))
+    rejected = _rejected(tables, bad, config, [_faults(frame, config, bad, users, items), times.faults.gather(bad)])
+    return Events(
+        users=users.codes[kept],
+        items=items.codes[kept],
+        times=times.values.gather(pl.Series(kept)).to_numpy() if len(kept) else np.zeros(0, np.int64),
+        user_ids=users.ids,
+        item_ids=items.ids,
+        extra=frame.select(extra_columns)[kept] if extra_columns else pl.DataFrame(),
+        rejected=rejected,
+        rows_in=frame.height + tables.broken.height,
+        filtered=int((~counts).sum()),
+        unit_hint=_unit_hint(frame[columns.time], config, times.faults),
+        warnings=tables.warnings,
+    )
+
+
+def _faults(frame: pl.DataFrame, config: EventsConfig, bad: pl.Series, users: Coded, items: Coded) -> pl.Series:
+    user = Coded(users.codes[bad.to_numpy()], users.ids).faults(frame[config.columns.user].gather(bad))
+    item = Coded(items.codes[bad.to_numpy()], items.ids).faults(frame[config.columns.item].gather(bad))
+    return pl.select(pl.coalesce(user, item)).to_series()
+
+
+def _rejected(tables: Tables, bad: pl.Series, config: EventsConfig, reasons: list[pl.Series]) -> pl.DataFrame:
+    places = bad.to_numpy()
+    file = np.searchsorted(np.array(tables.starts), places, side="right") - 1
+    columns = config.columns
+    words = {
+        role: tables.frame[name].gather(bad).cast(pl.String)
+        for role, name in (("user", columns.user), ("item", columns.item), ("time", columns.time))
+    }
+    rows = pl.DataFrame(
+        {
+            "file": pl.Series([str(tables.files[number]) for number in file], dtype=pl.String),
+            "row": pl.Series(places - np.array(tables.starts)[file] + 1, dtype=pl.Int64),
+            "reason": pl.select(pl.coalesce(reasons)).to_series(),
+            **words,
+        }
+    )
+    return pl.concat([rows, tables.broken], how="diagonal").select(
+        pl.col(name).cast(kind) if name in (*rows.columns, "text") else pl.lit(None, kind).alias(name)
+        for name, kind in REJECTED.items()
+    )
+
+
+def _unit_hint(raw: pl.Series, config: EventsConfig, faults: pl.Series) -> str:
+    """What to say where times lie outside a sensible calendar."""
+    if config.time_kind != "calendar" or not faults.str.ends_with("outside 1990-2100").any():
+        return ""
+    unit = better_unit(raw, config.time_unit)
+    if unit is not None:
+        return f"data.events.time_unit is {config.time_unit}, and with {unit} most times would lie in 1990-2100"
+    return "set data.events.time_unit, or data.events.time_kind to relative or order if there is no calendar"
+
+
+def require_events(events: Events, config: EventsConfig) -> None:
+    """DataError where too many rows were rejected, or none is left."""
+    share = events.rejected.height / max(1, events.rows_in)
+    if share > config.max_rejected_share:
+        reasons = events.rejected["reason"].value_counts(sort=True).head(3).rows()
+        told = "; ".join(f"{reason}: {count:,}" for reason, count in reasons)
+        raise DataError(
+            f"{events.rejected.height:,} of {events.rows_in:,} rows ({share:.1%}) of {config.path} break a rule, "
+            f"more than data.events.max_rejected_share allows ({config.max_rejected_share:.1%}): {told}. "
+            f"{events.unit_hint or 'Mend the log, or raise the share'}"
+        )
+    if len(events) == 0:
+        left_out = f", {events.filtered:,} of them left out by data.events.keep" if events.filtered else ""
+        raise DataError(f"{config.path} has no click to learn from: {events.rows_in:,} rows{left_out}")

@@ -1,0 +1,64 @@
+"""What is known of the items besides their ids: categorical features, one or many values an item."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.data.texts import Texts
+
+FILE = "features.json"
+
+
+@dataclass(frozen=True)
+class ItemFeature:
+    """Item v's values are values[offsets[v] : offsets[v + 1]], each from 1 to num_values - 1; item 0 has none.
+
+    `labels` has what each value is called, in the order of the values from 1 on.
+    """
+
+    name: str
+    num_values: int
+    values: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    labels: Texts
+
+
+class ItemFeatures:
+    """The features of one catalogue, in the order of its item table."""
+
+    def __init__(self, features: Iterable[ItemFeature] = ()) -> None:
+        self._features = tuple(features)
+
+    def __iter__(self) -> Iterator[ItemFeature]:
+        return iter(self._features)
+
+    def __len__(self) -> int:
+        return len(self._features)
+
+    @classmethod
+    def open(cls, directory: Path) -> "ItemFeatures":
+        names: list[str] = json.loads((directory / FILE).read_text(encoding="utf-8"))
+        return cls(_open_feature(directory, number, name) for number, name in enumerate(names))
+
+    def save(self, directory: Path) -> None:
+        names = [feature.name for feature in self]
+        (directory / FILE).write_text(json.dumps(names, ensure_ascii=False) + "\n", encoding="utf-8")
+        for number, feature in enumerate(self):
+            np.save(directory / f"feature{number}.values.npy", feature.values)
+            np.save(directory / f"feature{number}.item_offsets.npy", feature.offsets)
+            feature.labels.save(directory, f"feature{number}.labels")
+
+
+def _open_feature(directory: Path, number: int, name: str) -> ItemFeature:
+    labels = Texts.open(directory, f"feature{number}.labels")
+    return ItemFeature(
+        name=name,
+        num_values=len(labels) + 1,
+        values=np.load(directory / f"feature{number}.values.npy", mmap_mode="r"),
+        offsets=np.load(directory / f"feature{number}.item_offsets.npy", mmap_mode="r"),
+        labels=labels,
+    )

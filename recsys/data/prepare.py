@@ -1,0 +1,179 @@
+"""A click log becomes a dataset's directory. Indices follow the sorted ids, never the order of the input."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys.data.config import DataConfig
+from recsys.data.dataset import ITEMS, REJECTED, REPORT, USERS, DatasetManifest
+from recsys.data.events.clean import Clicks, sort_clicks, without_duplicates, without_rare
+from recsys.data.events.files import find_files
+from recsys.data.events.ids import vocabulary_of
+from recsys.data.events.read import Events, read_events, require_events
+from recsys.data.features import NO_TABLE, ItemTable, read_item_table
+from recsys.data.histories import Histories
+from recsys.data.report import DataReport, describe
+from recsys.data.split import Split, split_by_time, split_by_users, split_leave_last_out
+from recsys.data.split_config import ByColumnConfig, ByTimeConfig, LeaveLastOutConfig, SplitConfig
+from recsys.durable import fingerprint, json_bytes, replaced_directory, sha256_of
+from recsys.errors import DataError
+
+REFUSED = "dataset.refused"
+
+
+@dataclass(frozen=True)
+class Catalogued:
+    """Clicks with dense indices in place of codes, and the ids that are left, in index order."""
+
+    clicks: Clicks
+    user_ids: pl.Series
+    item_ids: pl.Series
+
+    def histories(self) -> Histories:
+        lengths = np.bincount(self.clicks.users, minlength=len(self.user_ids) + 1)
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return Histories(self.clicks.items, self.clicks.times, offsets)
+
+
+def prepare(
+    config: DataConfig, directory: Path, *, seed: int, tell: Callable[[str], None] = lambda _: None
+) -> DataReport:
+    """Replaces the directory, whole, by the dataset made of the log.
+
+    A log that cannot be used leaves only its report and its rejected rows, in `dataset.refused` beside the directory.
+    """
+    tell(f"reading {config.events.path}")
+    column = [config.split.column] if isinstance(config.split, ByColumnConfig) else []
+    events = read_events(config.events, column)
+    tell(f"sorting {len(events):,} clicks")
+    distinct = without_duplicates(sort_clicks(events.users, events.items, events.times))
+    clicks = without_rare(distinct, config.events.min_clicks)
+    report = describe(events, len(distinct), clicks, config.events.time_kind)
+    try:
+        require_events(events, config.events)
+        catalogued = _catalogue(events, clicks)
+        table = NO_TABLE if config.items is None else read_item_table(config.items, catalogued.item_ids)
+        split = _split(config.split, events, catalogued, seed)
+        _require_targets(config, catalogued.histories(), split)
+    except DataError as error:
+        _refuse(directory.with_name(REFUSED), report, events.rejected)
+        raise DataError(f"{error} (the report is in {directory.with_name(REFUSED)})") from error
+    tell(f"writing {directory}")
+    shutil.rmtree(directory.with_name(REFUSED), ignore_errors=True)
+    with replaced_directory(directory) as temporary:
+        report = _write(temporary, config, catalogued, table, split, report)
+        events.rejected.write_parquet(temporary / REJECTED)
+        DatasetManifest.of(temporary, split=config.split.kind, time_kind=config.events.time_kind).save(temporary)
+    return report
+
+
+def fingerprint_inputs(config: DataConfig) -> str:
+    """Of the contents of every file that `prepare` would read; DataError where one is missing."""
+    files = find_files(config.events.path, "data.events.path")
+    tables = [] if config.items is None else find_files(config.items.path, "data.items.path")
+    return fingerprint(*(sha256_of(file) for file in files), "items", *(sha256_of(file) for file in tables))
+
+
+def _catalogue(events: Events, clicks: Clicks) -> Catalogued:
+    if len(clicks) == 0:
+        raise DataError("no click is left: data.events.min_clicks asks for more clicks than any item or user has")
+    users, user_ids = _dense(clicks.users, events.user_ids)
+    items, item_ids = _dense(clicks.items, events.item_ids)
+    return Catalogued(replace(clicks, users=users, items=items), user_ids, item_ids)
+
+
+def _dense(codes: NDArray[np.int32], ids: pl.Series) -> tuple[NDArray[np.int32], pl.Series]:
+    used = np.zeros(len(ids) + 1, dtype=bool)
+    used[codes] = True
+    index = np.cumsum(used, dtype=np.int32)
+    return index[codes], ids.filter(pl.Series(used[1:]))
+
+
+def _split(config: SplitConfig, events: Events, catalogued: Catalogued, seed: int) -> Split:
+    histories = catalogued.histories()
+    match config:
+        case LeaveLastOutConfig():
+            return split_leave_last_out(histories)
+        case ByTimeConfig():
+            return split_by_time(histories, test_share=config.test_share, validation_share=config.validation_share)
+        case ByColumnConfig():
+            testing = _testing_users(config, events.extra[config.column], catalogued, histories)
+            return split_by_users(histories, testing=testing, validation_share=config.validation_share, seed=seed)
+
+
+def _testing_users(
+    config: ByColumnConfig, column: pl.Series, catalogued: Catalogued, histories: Histories
+) -> NDArray[np.bool_]:
+    text = {str(value) for value in config.test_values}
+    values = column.cast(pl.String).gather(pl.Series(catalogued.clicks.rows))
+    is_test = values.is_in(list(text)).fill_null(False).to_numpy()
+    test_clicks = np.bincount(catalogued.clicks.users, weights=is_test, minlength=histories.num_users + 1)
+    testing: NDArray[np.bool_] = test_clicks > 0
+    torn = np.flatnonzero(testing & (test_clicks < histories.lengths))
+    if len(torn):
+        raise DataError(
+            f"data.split.column {config.column!r} must put whole users into train or test, and {len(torn):,} users "
+            f"have clicks of both, such as {catalogued.user_ids[int(torn[0]) - 1]!r}"
+        )
+    if not testing.any():
+        found = ", ".join(map(repr, column.unique().sort().head(5).to_list()))
+        raise DataError(f"no click has a data.split.test_values {sorted(text)} in {config.column!r}; found {found}")
+    return testing
+
+
+def _require_targets(config: DataConfig, histories: Histories, split: Split) -> None:
+    """DataError unless somebody trains and somebody tests."""
+    lengths = histories.lengths[1:]
+    if lengths.max() < 2:
+        raise DataError(
+            f"every user is too short: the longest of {len(lengths):,} histories has 1 click, and learning what "
+            f"follows a click takes 2; check data.events.columns.user"
+        )
+    trains = (np.asarray(split.train_end) - np.asarray(histories.offsets[:-1])).max() >= 2
+    if not trains or len(split.test(histories)) == 0:
+        part = "test" if trains else "training"
+        raise DataError(
+            f"the split {config.split.kind} leaves nothing in the {part} part: no user has enough clicks there "
+            f"(the longest history has {lengths.max():,}); give a longer log or another data.split"
+        )
+
+
+def _write(
+    directory: Path, config: DataConfig, catalogued: Catalogued, table: ItemTable, split: Split, report: DataReport
+) -> DataReport:
+    histories = catalogued.histories()
+    histories.save(directory)
+    split.save(directory)
+    vocabulary_of(catalogued.user_ids).save(directory, USERS)
+    vocabulary_of(catalogued.item_ids).save(directory, ITEMS)
+    trained = np.zeros(len(catalogued.item_ids) + 1, dtype=bool)
+    in_training = split.in_training(histories)
+    trained[histories.items[in_training]] = True
+    candidates = np.ones_like(trained) if config.split.kind == "leave_last_out" else trained.copy()
+    candidates[0] = False
+    np.save(directory / "trained_items.npy", trained)
+    np.save(directory / "candidates.npy", candidates)
+    table.features.save(directory)
+    if table.titles is not None:
+        table.titles.save(directory)
+    report = report.with_facts(
+        item_table_rows=table.rows,
+        items_in_table=table.matched,
+        training_clicks=int(in_training.sum()),
+        training_items=int(trained.sum()),
+        validation_users=len(split.validation(histories)),
+        test_users=len(split.test(histories)),
+    )
+    (directory / REPORT).write_bytes(json_bytes(report.model_dump(mode="json")))
+    return report
+
+
+def _refuse(directory: Path, report: DataReport, rejected: pl.DataFrame) -> None:
+    with replaced_directory(directory) as temporary:
+        (temporary / REPORT).write_bytes(json_bytes(report.model_dump(mode="json")))
+        rejected.write_parquet(temporary / REJECTED)

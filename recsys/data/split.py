@@ -1,0 +1,104 @@
+"""A split is two positions per user, where training ends and where validation ends: an index, not a copy.
+
+clicks of a user    [ training | validation | test )
+                 offset   train_end   validation_end   next offset
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.data.histories import Histories
+
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """[N] users, and where in the flat arrays the click to predict lies."""
+
+    users: Int64
+    positions: Int64
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+
+@dataclass(frozen=True)
+class Split:
+    """[num_users + 1] flat positions: offsets[u] <= train_end[u] <= validation_end[u] <= offsets[u + 1]."""
+
+    train_end: Int64
+    validation_end: Int64
+
+    @classmethod
+    def open(cls, directory: Path) -> "Split":
+        return cls(*(np.load(directory / f"{name}.npy", mmap_mode="r") for name in ("train_end", "validation_end")))
+
+    def save(self, directory: Path) -> None:
+        np.save(directory / "train_end.npy", self.train_end)
+        np.save(directory / "validation_end.npy", self.validation_end)
+
+    def validation(self, histories: Histories) -> HeldOut:
+        """The last validation click of each user who has one, and a click before it."""
+        return _last_clicks(histories, np.asarray(self.train_end), np.asarray(self.validation_end))
+
+    def test(self, histories: Histories) -> HeldOut:
+        """The last test click of each user who has one, and a click before it."""
+        return _last_clicks(histories, np.asarray(self.validation_end), np.asarray(histories.offsets[1:]))
+
+    def in_training(self, histories: Histories) -> NDArray[np.bool_]:
+        """[clicks] whether each belongs to the training part."""
+        edges = np.zeros(histories.num_events + 1, dtype=np.int32)
+        np.add.at(edges, np.asarray(histories.offsets[:-1]), 1)
+        np.subtract.at(edges, np.asarray(self.train_end), 1)
+        return np.cumsum(edges[:-1]) > 0
+
+
+def split_leave_last_out(histories: Histories) -> Split:
+    """Last click tests, last but one validates; users with fewer than three clicks only train."""
+    ends = np.asarray(histories.offsets[1:])
+    held_out = np.where(histories.lengths >= 3, 1, 0)
+    return Split(ends - 2 * held_out, ends - held_out)
+
+
+def split_by_time(histories: Histories, *, test_share: float, validation_share: float) -> Split:
+    """Clicks from the moment of the last `test_share` of all clicks on test; so does validation end training.
+
+    Clicks of one moment are never parted: those at the cut itself lie behind it.
+    """
+    ordered = np.sort(histories.times)
+    test_from = _moment(ordered, 1.0 - test_share)
+    before_test = ordered[: np.searchsorted(ordered, test_from)]
+    validation_from = _moment(before_test, 1.0 - validation_share) if len(before_test) else test_from
+    return Split(_ends_before(histories, validation_from), _ends_before(histories, test_from))
+
+
+def split_by_users(histories: Histories, *, testing: NDArray[np.bool_], validation_share: float, seed: int) -> Split:
+    """Whole users test; of the others, a share drawn by `seed` validates. `testing` is [num_users + 1]."""
+    starts, ends = np.asarray(histories.offsets[:-1]), np.asarray(histories.offsets[1:])
+    others = np.flatnonzero(~testing[1:]) + 1
+    drawn = np.random.default_rng(seed).choice(others, round(validation_share * len(others)), replace=False)
+    validating = np.zeros(len(starts), dtype=bool)
+    validating[drawn] = True
+    return Split(np.where(testing | validating, starts, ends), np.where(testing, starts, ends))
+
+
+def _moment(ordered: Int64, share: float) -> int:
+    return int(ordered[min(int(share * len(ordered)), len(ordered) - 1)])
+
+
+def _ends_before(histories: Histories, moment: int) -> Int64:
+    """Where each user's clicks reach `moment`."""
+    before = np.concatenate([[0], np.cumsum(histories.times < moment)])
+    offsets = np.asarray(histories.offsets)
+    ends: Int64 = offsets[:-1] + before[offsets[1:]] - before[offsets[:-1]]
+    return ends
+
+
+def _last_clicks(histories: Histories, begins: Int64, ends: Int64) -> HeldOut:
+    has_target = (ends > begins) & (ends - 1 > np.asarray(histories.offsets[:-1]))
+    users = np.flatnonzero(has_target).astype(np.int64)
+    return HeldOut(users, ends[users] - 1)

@@ -1,0 +1,120 @@
+"""External ids and dense indices: the only place that knows both, and the owner of PADDING = 0.
+
+Index n + 1 is the n-th of the sorted ids, so indices follow the ids and never the order of the input.
+"""
+
+from abc import ABC, abstractmethod
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.data.texts import Texts
+from recsys.errors import DataError
+
+PADDING = 0
+ItemId = int | float | str
+Indices = NDArray[np.int32]
+
+
+class Vocabulary(ABC):
+    """Sorted ids of one type; indices run from 1 to len(self), and 0 is nobody."""
+
+    id_type: str
+    """"string", or a NumPy type such as "int64"."""
+
+    @staticmethod
+    def open(directory: Path, name: str) -> "Vocabulary":
+        """What `save` wrote."""
+        if (directory / f"{name}.npy").exists():
+            return NumberVocabulary(np.load(directory / f"{name}.npy", mmap_mode="r"))
+        return TextVocabulary(Texts.open(directory, name))
+
+    @abstractmethod
+    def save(self, directory: Path, name: str) -> None: ...
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def ids_of(self, indices: Iterable[int]) -> list[ItemId]:
+        """External ids of indices from 1 on, exactly as they came in."""
+
+    @abstractmethod
+    def accepts(self, external_id: ItemId) -> bool:
+        """Whether an id is of the vocabulary's type."""
+
+    @abstractmethod
+    def _find(self, external_id: ItemId) -> int:
+        """Index of an accepted id, 0 where it is not here."""
+
+    def __iter__(self) -> Iterator[ItemId]:
+        return iter(self.ids_of(range(1, len(self) + 1)))
+
+    def indices_of(self, ids: Sequence[ItemId]) -> Indices:
+        """Index of each id, 0 where it is unknown; DataError where an id is of another type, which never matches."""
+        for external_id in ids:
+            if not self.accepts(external_id):
+                raise DataError(
+                    f"ids here are of type {self.id_type}; found {external_id!r}, "
+                    f"a {type(external_id).__name__}: give ids in the type of the log"
+                )
+        return np.fromiter((self._find(external_id) for external_id in ids), dtype=np.int32, count=len(ids))
+
+
+class NumberVocabulary(Vocabulary):
+    """Ids that are numbers, kept in their own type."""
+
+    def __init__(self, ids: NDArray[np.generic]) -> None:
+        self.ids = ids
+        self.id_type = ids.dtype.name
+
+    def save(self, directory: Path, name: str) -> None:
+        np.save(directory / f"{name}.npy", self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def ids_of(self, indices: Iterable[int]) -> list[ItemId]:
+        found: list[ItemId] = self.ids[np.fromiter(indices, dtype=np.int64) - 1].tolist()
+        return found
+
+    def accepts(self, external_id: ItemId) -> bool:
+        wanted = float if self.ids.dtype.kind == "f" else int
+        return isinstance(external_id, wanted | np.number) and not isinstance(external_id, bool)
+
+    def _find(self, external_id: ItemId) -> int:
+        if self.ids.dtype.kind != "f":
+            limits = np.iinfo(self.id_type)
+            if not limits.min <= int(external_id) <= limits.max:
+                return PADDING
+        place = int(np.searchsorted(self.ids, self.ids.dtype.type(external_id)))
+        return place + 1 if place < len(self) and self.ids[place] == external_id else PADDING
+
+
+class TextVocabulary(Vocabulary):
+    """Ids that are text."""
+
+    id_type = "string"
+
+    def __init__(self, texts: Texts) -> None:
+        self.texts = texts
+
+    def save(self, directory: Path, name: str) -> None:
+        self.texts.save(directory, name)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def ids_of(self, indices: Iterable[int]) -> list[ItemId]:
+        return [self.texts[int(index) - 1] for index in indices]
+
+    def accepts(self, external_id: ItemId) -> bool:
+        return isinstance(external_id, str)
+
+    def _find(self, external_id: ItemId) -> int:
+        wanted = str(external_id).encode(errors="surrogatepass")
+        place = bisect_left(range(len(self)), wanted, key=self.texts.encoded)
+        return place + 1 if place < len(self) and self.texts.encoded(place) == wanted else PADDING

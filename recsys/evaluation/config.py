@@ -1,0 +1,12 @@
+"""The `evaluation` section."""
+
+from pydantic import PositiveInt
+
+from recsys.section import Section
+
+
+class EvaluationConfig(Section):
+    list_length: PositiveInt = 100
+    """How many items of each test user's list are kept in evaluation/lists.parquet."""
+    covisitation_decay: float = 0.7
+    """How much less each earlier click of a history counts than the one after it, in the Co-visitation baseline."""

@@ -1,0 +1,67 @@
+"""What evaluation asks: of each test user, given everything before the held-out click, which item came next?"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.data.dataset import Dataset
+from recsys.data.split import HeldOut
+from recsys.errors import DataError
+from recsys.model.encoding import Pasts, recent_pasts
+from recsys.topk import Exclusions
+
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Questions:
+    """N test users in the order of their index. `filters_seen`: what was clicked before cannot be the answer."""
+
+    dataset: Dataset
+    held_out: HeldOut
+    filters_seen: bool
+
+    @classmethod
+    def of_test(cls, dataset: Dataset, *, exclude_seen: bool) -> "Questions":
+        """DataError where the split leaves nobody to test."""
+        held_out = dataset.split.test(dataset.histories)
+        if not len(held_out):
+            raise DataError(
+                f"nothing to evaluate: under the split {dataset.manifest.split!r}, none of {len(dataset.users)} users "
+                "has a test click with a click before it; give a longer log or another data.split.kind"
+            )
+        return cls(dataset, held_out, exclude_seen)
+
+    def __len__(self) -> int:
+        return len(self.held_out)
+
+    @cached_property
+    def targets(self) -> Int64:
+        """[N] item indices."""
+        return np.asarray(self.dataset.histories.items)[self.held_out.positions].astype(np.int64)
+
+    def pasts(self, max_length: int) -> Pasts:
+        """The last clicks before the target, as far as they may be read."""
+        known = self.dataset.trained_items if self.dataset.skips_untrained else None
+        users, ends = self.held_out.users, self.held_out.positions
+        return recent_pasts(self.dataset.histories, users, ends, max_length=max_length, known_V=known)
+
+    def seen(self, rows: slice) -> Exclusions:
+        """Every item clicked before the target, readable or not."""
+        begins = np.asarray(self.dataset.histories.offsets)[self.held_out.users[rows]]
+        return Exclusions.of_stretches(self.dataset.histories.items, begins, self.held_out.positions[rows])
+
+    def exclusions(self, rows: slice) -> Exclusions | None:
+        return self.seen(rows) if self.filters_seen else None
+
+    @cached_property
+    def num_repeated(self) -> int:
+        """Targets that their user had clicked before."""
+        return sum(self._num_repeated(slice(start, start + 4096)) for start in range(0, len(self), 4096))
+
+    def _num_repeated(self, rows: slice) -> int:
+        seen, targets = self.seen(rows), self.targets[rows]
+        asked = np.repeat(np.arange(len(targets)), seen.offsets_U.diff().numpy())
+        return len(np.unique(asked[seen.items_E.numpy() == targets[asked]]))

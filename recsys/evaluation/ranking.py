@@ -1,0 +1,71 @@
+"""Ranks of the held-out items and the lists behind them, from scores that are made tile by tile.
+
+Ties rank the target last. The lists say the same: among items of one score the target comes last and the others by
+their index, so that its place in the list is its rank.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsys.evaluation.metrics import UNRANKED
+from recsys.evaluation.questions import Questions
+from recsys.topk import TILE_SCORES, Exclusions, TopK, target_ranks, topk_of_scores
+
+Scorer = Callable[[slice], Tensor]
+"""Rows of test users -> a fresh [rows, items + 1] tensor of float32 scores."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """[N] the target's rank from 1, or UNRANKED; [N, k] lists, 0 and -inf where there is nothing left to list."""
+
+    ranks: NDArray[np.int64]
+    items: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+
+def rank(questions: Questions, scorer: Scorer, *, k: int, advance: Callable[[int], object]) -> Ranking:
+    """Full ranking over all candidates; `advance` is told of users as they are done."""
+    candidates = torch.from_numpy(np.array(questions.dataset.candidates))
+    ranks = np.empty(len(questions), dtype=np.int64)
+    items = np.empty((len(questions), k), dtype=np.int32)
+    scores = np.empty((len(questions), k), dtype=np.float32)
+    for rows in tiles(len(questions), len(candidates)):
+        targets = torch.from_numpy(questions.targets[rows])
+        found, best = _rank_tile(scorer(rows), targets, k, candidates, questions.exclusions(rows))
+        ranks[rows], items[rows], scores[rows] = found.cpu(), best.indices_UK.cpu(), best.scores_UK.cpu()
+        advance(len(targets))
+    return Ranking(ranks, items, scores)
+
+
+def tiles(num_users: int, num_items: int) -> list[slice]:
+    """Rows whose scores fit one tile."""
+    step = max(1, TILE_SCORES // num_items)
+    return [slice(start, min(start + step, num_users)) for start in range(0, num_users, step)]
+
+
+def _rank_tile(
+    scores: Tensor, targets: Tensor, k: int, candidates: Tensor, exclusions: Exclusions | None
+) -> tuple[Tensor, TopK]:
+    targets = targets.to(scores.device)
+    # this masks the scores in place: what cannot be returned is -inf from here on
+    ranks = target_ranks(scores, targets, candidates_V=candidates, exclusions=exclusions)
+    own = scores.gather(1, targets[:, None])[:, 0]
+    assert not own.isnan().any(), "a score is not a number"
+    ranks = ranks.masked_fill(own == float("-inf"), UNRANKED)
+    scores.scatter_(1, targets[:, None], float("-inf"))
+    others = topk_of_scores(scores, k=k)
+    return ranks, TopK(_insert(others.indices_UK, targets, ranks), _insert(others.scores_UK, own, ranks))
+
+
+def _insert(others: Tensor, own: Tensor, ranks: Tensor) -> Tensor:
+    """[U, k] puts each user's own value at its rank, the later ones one further; a rank beyond k changes nothing."""
+    places = torch.arange(1, others.shape[1] + 1, device=others.device)
+    shifted = torch.cat([others[:, :1], others[:, :-1]], dim=1)
+    moved = torch.where(places > ranks[:, None], shifted, others)
+    return torch.where(places == ranks[:, None], own[:, None], moved)
