@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from recsys.recommender import Recommender
 
 __all__ = ["__version__", "fit", "load"]
@@ -32,7 +34,7 @@ def fit(
     from recsys.stages.run import run
     from recsys.stages.session import opened
 
-    values = {"workdir": str(workdir), "data": {"events": {"path": str(events)}}}
+    values: dict[str, JsonValue] = {"workdir": str(workdir), "data": {"events": {"path": str(events)}}}
     config = make_config(values, overrides or {}, source="recsys.fit", overrider="overrides")
     with opened(config, source="CONFIG", tell=logging.getLogger(__name__).info) as session:
         published = run(session).published

@@ -114,7 +114,7 @@ def _parse(text: str, *, source: str) -> Any:
 class _Loader(yaml.SafeLoader):
     """YAML 1.2's core schema (1e-3 is a number; yes, 1:30 and 2024-01-01 are text), and no key twice."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()

@@ -127,6 +127,10 @@ class Recommender:
                 return float(text)
         raise UnknownItem(f"item {text!r} is no id of this bundle, whose ids are {id_type}{self._meant(text)}")
 
+    def name_of(self, item: ItemId) -> str:
+        """The id with its title, for people."""
+        return self._named(self._index_of(item))
+
     def _indices(self, history: Sequence[ItemId]) -> NDArray[np.int32]:
         if isinstance(history, str):
             raise DataError(f"a history is a list of item ids, got the text {history!r}: give [{history!r}]")

@@ -9,12 +9,11 @@ features.json feature0.* ... titles.*   the item table, where there is one
 data_report.json rejected.parquet       for people
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,12 +125,6 @@ def open_dataset(directory: Path) -> Dataset:
         features=ItemFeatures.open(directory),
         titles=Titles.open(directory),
     )
-
-
-def read_report(directory: Path) -> dict[str, Any]:
-    """The data report, as `recsys prepare` wrote it."""
-    report: dict[str, Any] = json.loads((directory / REPORT).read_text(encoding="utf-8"))
-    return report
 
 
 def _damaged(path: Path, what: str) -> BundleError:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
+from tqdm import tqdm
 
 from recsys.data.simulation_calendar import BEGIN, draw_lengths
 from recsys.data.simulation_catalogue import CATEGORIES, DEPARTMENTS, Catalogue

@@ -40,7 +40,7 @@ def _likeness(text: str, texts: Texts) -> dict[int, float]:
 
 def _most_shared_letters(wanted: bytes, texts: Texts) -> NDArray[np.int64]:
     """The texts worth a closer look: a pass over all bytes instead of a comparison of every text."""
-    letters = np.frombuffer(np.asarray(texts.bytes).tobytes().lower(), dtype=np.uint8)
+    letters = np.frombuffer(np.asarray(texts.data).tobytes().lower(), dtype=np.uint8)
     offsets = np.asarray(texts.offsets)
     shared = np.zeros(len(texts), dtype=np.int64)
     for letter in set(wanted):

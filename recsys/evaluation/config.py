@@ -1,5 +1,7 @@
 """The `evaluation` section."""
 
+from pathlib import Path
+
 from pydantic import PositiveInt
 
 from recsys.section import Section
@@ -10,3 +12,5 @@ class EvaluationConfig(Section):
     """How many items of each test user's list are kept in evaluation/lists.parquet."""
     covisitation_decay: float = 0.7
     """How much less each earlier click of a history counts than the one after it, in the Co-visitation baseline."""
+    ideal: Path | None = None
+    """Ranks under the true probabilities, as `recsys simulate` writes them: results are told as shares of the best."""

@@ -23,7 +23,7 @@ def softmax_loss(user_ND: Tensor, items_VD: Tensor, targets_N: Tensor) -> Tensor
     if torch.is_autocast_enabled(user_ND.device.type):
         dtype = torch.get_autocast_dtype(user_ND.device.type)
         user_ND, items_VD = user_ND.to(dtype), items_VD.to(dtype)
-    loss: Tensor = _ChunkedSoftmax.apply(user_ND, items_VD[1:], targets_N - 1)
+    loss: Tensor = _ChunkedSoftmax.apply(user_ND, items_VD[1:], targets_N - 1)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -51,11 +51,11 @@ class _ChunkedSoftmax(torch.autograd.Function):
         # d loss / d logits = softmax - one_hot(target): the second term, for all positions at once
         user_grad_ND -= items_VD[targets_N]
         items_grad_VD.index_add_(0, targets_N, user_ND.float(), alpha=-1)
-        ctx.save_for_backward(user_grad_ND, items_grad_VD.to(items_VD.dtype))  # type: ignore[attr-defined]
+        ctx.save_for_backward(user_grad_ND, items_grad_VD.to(items_VD.dtype))
         return loss
 
     @staticmethod
-    def backward(ctx: FunctionCtx, loss_grad: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: FunctionCtx, loss_grad: Tensor) -> tuple[Tensor, Tensor, None]:
         user_grad_ND, items_grad_VD = ctx.saved_tensors  # type: ignore[attr-defined]
         return user_grad_ND * loss_grad, items_grad_VD * loss_grad, None
 

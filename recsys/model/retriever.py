@@ -11,7 +11,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from recsys.data.item_features import ItemFeatures
-from recsys.model.embedding import CatalogueShape, EventEmbedding, ItemTower
+from recsys.model.embedding import CatalogueShape, EventEmbedding, FeatureEmbedding, ItemTower
 from recsys.model.scores import DotConfig, ScoreConfig
 from recsys.nn.context import SequenceContext
 from recsys.nn.encoder import Encoder, EncoderConfig
@@ -44,6 +44,7 @@ class Retriever(nn.Module):
         retriever = cls(config, CatalogueShape.of(num_items, features))
         for tower in {retriever.clicked, retriever.scored}:
             for embedding, feature in zip(tower.features, features, strict=True):
+                assert isinstance(embedding, FeatureEmbedding)
                 embedding.assign(feature)
         return retriever
 

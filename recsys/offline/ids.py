@@ -17,7 +17,7 @@ def id_column(vocabulary: Vocabulary) -> pl.Series:
     if isinstance(vocabulary, NumberVocabulary):
         return pl.Series(np.asarray(vocabulary.ids))
     assert isinstance(vocabulary, TextVocabulary)
-    encoded = vocabulary.texts.bytes.tobytes()
+    encoded = vocabulary.texts.data.tobytes()
     bounds = pairwise(vocabulary.texts.offsets.tolist())
     return pl.Series([encoded[start:stop].decode() for start, stop in bounds], dtype=pl.String)
 

@@ -96,9 +96,10 @@ def _of_histories(config: RecommendConfig, dataset: Dataset, items: Vocabulary) 
     by_user = _one_row_a_user(file, users, clicked) if is_nested else _grouped(users, clicked)
     lengths = by_user["items"].list.len().fill_null(0).to_numpy().astype(np.int64)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+    flat = by_user["items"].filter(lengths > 0).explode().alias(config.item_column)
     return Requests(
         users=by_user["user"],
-        items=_item_indices(file, by_user["items"].filter(lengths > 0).explode(), items),
+        items=_item_indices(file, flat, items),
         begins=offsets[:-1],
         ends=offsets[1:],
         fingerprint=fingerprint("histories", config.user_column, config.item_column, sha256_of(config.histories)),
@@ -135,6 +136,6 @@ def _are_equal(one: Vocabulary, other: Vocabulary) -> bool:
     if isinstance(one, NumberVocabulary) and isinstance(other, NumberVocabulary):
         return one.id_type == other.id_type and np.array_equal(one.ids, other.ids)
     if isinstance(one, TextVocabulary) and isinstance(other, TextVocabulary):
-        pairs = ((one.texts.offsets, other.texts.offsets), (one.texts.bytes, other.texts.bytes))
+        pairs = ((one.texts.offsets, other.texts.offsets), (one.texts.data, other.texts.data))
         return all(np.array_equal(ours, theirs) for ours, theirs in pairs)
     return False

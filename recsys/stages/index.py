@@ -9,7 +9,7 @@ from recsys.bundle.contents import BundleContents
 from recsys.bundle.manifest import Record
 from recsys.bundle.publish import publish
 from recsys.config import resolved
-from recsys.data.dataset import open_dataset
+from recsys.data.dataset import Dataset, open_dataset
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
 from recsys.training.outcome import load_best
@@ -21,6 +21,8 @@ class Published:
 
     bundle: Path
     pointer: Path
+    example_item: str
+    """The most clicked item, to look things up with."""
 
 
 def index(session: Session) -> Published:
@@ -30,7 +32,7 @@ def index(session: Session) -> Published:
         with session.recording(Stage.INDEX):
             bundle = publish(_contents(session), session.config.workdir, _record(session))
         session.tracker.log_artifact(bundle, "bundle")
-    return Published(pointer.resolve(), pointer)
+    return Published(pointer.resolve(), pointer, _most_clicked(open_dataset(session.layout.product(Stage.PREPARE))))
 
 
 def _contents(session: Session) -> BundleContents:
@@ -50,3 +52,7 @@ def _record(session: Session) -> Record:
         trained=session.record.stages[Stage.TRAIN].finished,
         mlflow_run=session.tracker.run_id,
     )
+
+
+def _most_clicked(dataset: Dataset) -> str:
+    return str(dataset.items.ids_of([int(dataset.training_counts().argmax())])[0])

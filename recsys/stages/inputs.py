@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recsys.config import RunConfig
-from recsys.data.dataset import open_dataset
+from recsys.data.dataset import MANIFEST, read_manifest
 from recsys.durable import fingerprint, sha256_of
 from recsys.section import Section, flatten
 from recsys.stages.record import Stage
@@ -44,7 +44,7 @@ def inputs(stage: Stage, config: RunConfig, layout: Layout) -> dict[str, str]:
         case Stage.PREPARE:
             settings = {"seed": str(config.seed), **_named("data", config.data)}
         case Stage.TRAIN:
-            settings = training_identity(config, products["the dataset"]).values
+            settings = dict(training_identity(config, products["the dataset"]).values)
         case Stage.EVALUATE:
             seen = {"recommend.exclude_seen": str(config.recommend.exclude_seen)}
             settings = seen | _named("evaluation", config.evaluation)
@@ -60,7 +60,7 @@ def output(stage: Stage, layout: Layout) -> str | None:
     product = layout.product(stage)
     match stage:
         case Stage.PREPARE:
-            return open_dataset(product).fingerprint if product.is_dir() else None
+            return read_manifest(product).fingerprint if (product / MANIFEST).is_file() else None
         case Stage.TRAIN:
             return _fingerprint_of_files(product / "best", "*")
         case Stage.EVALUATE:

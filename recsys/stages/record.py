@@ -34,6 +34,8 @@ class StageRecord(Section):
 
     inputs: dict[str, str]
     """Everything that the outcome is a function of: keys and their values, files and their fingerprints."""
+    sources: str = ""
+    """Fingerprint of the files from outside the workdir that it read."""
     output: str
     """Fingerprint of what it left."""
     finished: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from recsys.stages.evaluate import Evaluated, evaluate
 from recsys.stages.index import Published, index
@@ -11,6 +12,7 @@ from recsys.stages.session import Session
 from recsys.stages.train import Trained, train
 
 Result = Prepared | Trained | Evaluated | Published | Recommended
+R = TypeVar("R", bound=Result)
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,10 @@ class Everything:
     recommended: Recommended
 
 
-def run(session: Session, *, restart: bool = False, show: Callable[[Result], None] = id) -> Everything:
+def run(session: Session, *, restart: bool = False, show: Callable[[Result], object] = id) -> Everything:
     """`show` gets each stage's result as soon as there is one."""
-    def shown[R: Result](result: R) -> R:
+
+    def shown(result: R) -> R:
         show(result)
         return result
 

@@ -49,15 +49,15 @@ class Session:
                 command = f"recsys {earlier} {self.source}"
                 raise StaleError(f"{self.layout.product(earlier)} {fault}: run `{command}` first")
 
-    def is_current(self, stage: Stage) -> bool:
-        """Whether running the stage again would make nothing new; says so if it is."""
-        if self._fault(stage):
+    def is_current(self, stage: Stage, sources: str = "") -> bool:
+        """Whether running the stage again, on files of this fingerprint, would make nothing new; says so if it is."""
+        if self._fault(stage) or self.record.stages[stage].sources != sources:
             return False
         self.tell(f"{stage}: nothing has changed since {self.record.stages[stage].finished}; not done again")
         return True
 
     @contextmanager
-    def recording(self, stage: Stage) -> Iterator[None]:
+    def recording(self, stage: Stage, sources: str = "") -> Iterator[None]:
         """Enters the stage into the record if the block ends well."""
         started = time.monotonic()
         read = inputs(stage, self.config, self.layout)
@@ -66,6 +66,7 @@ class Session:
         assert left is not None, f"{stage} left nothing"
         entry = StageRecord(
             inputs=read,
+            sources=sources,
             output=left,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - started, 3),

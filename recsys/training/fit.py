@@ -12,6 +12,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from recsys.data.batches import TrainingBatches
 from recsys.data.dataset import Dataset
@@ -96,7 +97,7 @@ def train(
             trainer.fit(build_task(job), loader, ckpt_path=checkpoint, weights_only=True)
         except SIGTERMException as error:
             raise Interrupted(signal.SIGTERM) from error
-        except torch.multiprocessing.ProcessRaisedException as error:
+        except ProcessRaisedException as error:
             raise Interrupted(signal.SIGTERM) from error
     if on_epoch is not None and hardware.devices > 1:
         outcome = read_outcome(job.directory)

@@ -66,7 +66,7 @@ def test_co_visitation_follows_the_most_recent_readable_clicks(any_dataset):
 
 
 def test_popular_counts_training_clicks(any_dataset):
-    counts = np.bincount(sum(training_clicks(any_dataset), []), minlength=len(any_dataset.items) + 1)
+    counts = np.bincount(np.concatenate(training_clicks(any_dataset)).astype(int), minlength=len(any_dataset.items) + 1)
     np.testing.assert_array_equal(Popular(any_dataset)(slice(2, 4)).numpy(), np.stack([counts, counts]))
 
 

@@ -90,7 +90,7 @@ def test_files_have_the_columns_and_the_ids_of_the_log(any_dataset, evaluated):
     assert truth["item_id"].to_list() == (any_dataset.histories.items[held_out.positions] * 10).tolist()
 
 
-def test_users_without_a_readable_click_get_the_popular_items(dataset_by_time, evaluated, exclude_seen):
+def test_users_without_a_readable_click_get_the_popular_items(dataset_by_time, evaluated):
     evaluation, lists, _ = evaluated(dataset_by_time)
     assert evaluation.protocol.users_without_history == 2
     popular = lists.filter(pl.col("source") == "popular")
@@ -112,7 +112,7 @@ def test_what_was_never_trained_is_not_listed_and_counts_as_a_miss(dataset_by_ti
 
 
 def test_seen_items_are_listed_only_without_the_filter(any_dataset, evaluated, exclude_seen):
-    evaluation, lists, truth = evaluated(any_dataset)
+    evaluation, lists, _ = evaluated(any_dataset)
     histories = any_dataset.histories
     held_out = any_dataset.split.test(histories)
     again = repeats = 0
@@ -138,7 +138,7 @@ def test_the_json_is_strict_repeatable_and_readable(dataset, evaluated, tmp_path
     assert files == {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
 
 
-def test_the_json_is_written_last(dataset, evaluated, tmp_path, monkeypatch):
+def test_the_json_is_written_last(dataset, evaluated, monkeypatch):
     written = []
     monkeypatch.setattr("recsys.durable.before_write", written.append)
     evaluated(dataset)

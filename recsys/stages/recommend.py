@@ -1,0 +1,34 @@
+"""Writes every user's recommendations with the published bundle."""
+
+from dataclasses import dataclass
+
+from recsys.bundle.opened import open_bundle
+from recsys.data.dataset import open_dataset
+from recsys.offline.recommend import OfflineResult, recommend_users
+from recsys.offline.requests import requests_of
+from recsys.recommender import Recommender
+from recsys.stages.record import Stage
+from recsys.stages.session import Session
+from recsys.training.hardware import choose_hardware
+
+
+@dataclass(frozen=True)
+class Recommended:
+    result: OfflineResult
+
+
+def recommend(session: Session) -> Recommended:
+    """Goes on with the parts that are missing; a finished job is not done again."""
+    session.demand_earlier(Stage.RECOMMEND)
+    config = session.config
+    device = choose_hardware(config.training).device
+    recommender = Recommender(open_bundle(session.layout.product(Stage.INDEX)), device=device)
+    dataset = open_dataset(session.layout.product(Stage.PREPARE))
+    requests = requests_of(config.recommend, dataset, recommender.bundle.items)
+    directory = session.layout.product(Stage.RECOMMEND)
+    with session.recording(Stage.RECOMMEND):
+        result = recommend_users(recommender, requests, directory, config.recommend, tell=session.tell)
+    session.tracker.log_metrics(
+        {"recommend.users": result.num_users, "recommend.users_per_second": result.users_per_second}
+    )
+    return Recommended(result)
