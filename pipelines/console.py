@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 import typer
@@ -35,6 +35,17 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
     for row in rows:
         table.add_row(*(cell.replace("[", "\\[") for cell in row))
     out.print(table)
+
+
+class Shown(Protocol):
+    """A result that can say what it is, in lines."""
+
+    def lines(self) -> list[str]: ...
+
+
+def show(result: Shown) -> None:
+    """To stdout."""
+    out.print("\n".join(result.lines()), markup=False)
 
 
 @contextmanager

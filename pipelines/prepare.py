@@ -1,16 +1,15 @@
 """`recsys prepare CONFIG [key=value ...]`"""
 
 from pipelines.arguments import Config, Overrides
-from pipelines.console import run_alone, session
+from pipelines.console import run_alone, session, show
 
 
 def prepare(config: Config, overrides: Overrides = None) -> None:
     """Reads and checks the log, and makes the dataset of it."""
-    from pipelines.results import show_prepared
     from recsys.stages.prepare import prepare as stage
 
     with session(config, overrides) as held:
-        show_prepared(stage(held))
+        show(stage(held))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
 """`recsys recommend CONFIG [key=value ...]`"""
 
 from pipelines.arguments import Config, Overrides
-from pipelines.console import run_alone, session
+from pipelines.console import run_alone, session, show
 
 
 def recommend(config: Config, overrides: Overrides = None) -> None:
     """Writes every user's recommendations to Parquet."""
-    from pipelines.results import show_recommended
     from recsys.stages.recommend import recommend as stage
 
     with session(config, overrides) as held:
-        show_recommended(stage(held))
+        show(stage(held))
 
 
 if __name__ == "__main__":

@@ -13,12 +13,17 @@ def similar(
     k: Annotated[int, typer.Option(help="How many neighbours of each.")] = 10,
 ) -> None:
     """Prints each item's nearest items by cosine."""
-    from pipelines.results import neighbour_table
     from recsys import load
 
     recommender = load(bundle)
-    for title, columns, rows in [neighbour_table(recommender, item, k) for item in items]:
-        show_table(title, columns, rows)
+    wanted = [recommender.parse_item(text) for text in items]
+    answers = [(recommender.name_of(item), recommender.similar(item, k=k)) for item in wanted]
+    for name, neighbours in answers:
+        rows = [
+            [str(rank), str(found.item), found.title or "", f"{found.score:.3f}"]
+            for rank, found in enumerate(neighbours, start=1)
+        ]
+        show_table(f"Nearest to {name}", ("rank", "item", "title", "cosine"), rows)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
 """`recsys train CONFIG [key=value ...]`"""
 
 from pipelines.arguments import Config, Overrides, Restart
-from pipelines.console import run_alone, session
+from pipelines.console import run_alone, session, show
 
 
 def train(config: Config, overrides: Overrides = None, restart: Restart = False) -> None:
     """Trains the retriever; goes on by itself where it was stopped."""
-    from pipelines.results import show_trained
     from recsys.stages.train import train as stage
 
     with session(config, overrides) as held:
-        show_trained(stage(held, restart=restart))
+        show(stage(held, restart=restart))
 
 
 if __name__ == "__main__":

@@ -23,9 +23,7 @@ __all__ = ["__version__", "fit", "load"]
 __version__ = version("recsys")
 
 
-def fit(
-    events: str | Path, workdir: str | Path, overrides: Mapping[str, object] | None = None
-) -> "Recommender":
+def fit(events: str | Path, workdir: str | Path, overrides: Mapping[str, object] | None = None) -> "Recommender":
     """Runs every stage on a click log and opens the bundle; what is done and unchanged is not done again.
 
     `overrides` are dotted keys: {"data.events.columns.item": "sku", "training.max_minutes": 10}.

@@ -98,9 +98,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read as a UTF-8 text file: {error}") from error
     values = {} if (parsed := _parse(text, source=str(path))) is None else parsed
     if not isinstance(values, dict):
-        raise ConfigError(
-            f"{path}: a configuration is a mapping of keys to values; found {type(values).__name__}"
-        )
+        raise ConfigError(f"{path}: a configuration is a mapping of keys to values; found {type(values).__name__}")
     return values
 
 

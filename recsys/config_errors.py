@@ -22,9 +22,7 @@ class Place:
     @property
     def names(self) -> list[str]:
         """The keys that may stand here."""
-        return list(
-            dict.fromkeys(name for kind in self.kinds if _is_section(kind) for name in kind.model_fields)
-        )
+        return list(dict.fromkeys(name for kind in self.kinds if _is_section(kind) for name in kind.model_fields))
 
     def below(self, part: str | int) -> "Place":
         """One step of pydantic's path: a field, an index, or the tag of a variant, which no user writes."""
@@ -32,11 +30,7 @@ class Place:
         if tagged and part not in self.names:
             return Place(self.key, tagged)
         sections = [kind for kind in self.kinds if _is_section(kind) and part in kind.model_fields]
-        fields = [
-            alternative
-            for kind in sections
-            for alternative in _alternatives(kind.model_fields[part].annotation)
-        ]
+        fields = [alternative for kind in sections for alternative in _alternatives(kind.model_fields[part].annotation)]
         members = [
             alternative
             for kind in self.kinds
@@ -72,9 +66,7 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
             return Problem(place.key, f"{place.key}.kind is required and missing")
         case "union_tag_invalid":
             tags = details["ctx"]["expected_tags"]
-            return Problem(
-                place.key, f"{place.key}.kind must be one of {tags}; found {details['ctx']['tag']!r}"
-            )
+            return Problem(place.key, f"{place.key}.kind must be one of {tags}; found {details['ctx']['tag']!r}")
         case "value_error" | "assertion_error":
             rule = details["msg"].split(", ", 1)[1]
             return Problem(place.key, f"{place.key}: {rule}" if place.key else rule)
@@ -93,11 +85,7 @@ def _nearest(key: str, parent: Place, model: type[BaseModel]) -> str:
     close = namesakes or difflib.get_close_matches(key, everywhere, n=1)
     if close:
         return f"did you mean {close[0]}?"
-    return (
-        f"the keys there are {', '.join(sorted(parent.names))}"
-        if parent.names
-        else f"{parent.key} has no keys"
-    )
+    return f"the keys there are {', '.join(sorted(parent.names))}" if parent.names else f"{parent.key} has no keys"
 
 
 def _keys(place: Place) -> Iterator[str]:

@@ -227,9 +227,7 @@ def _exchange(one: Path, other: Path) -> bool:
     """Swap two directory entries in one step (Linux's renameat2); False where the system cannot."""
     here, exchange = -100, 2
     renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
-    return (
-        renameat2 is not None and renameat2(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
-    )
+    return renameat2 is not None and renameat2(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
 
 
 @contextmanager

@@ -114,11 +114,11 @@ def target_ranks(
 ) -> Tensor:
     """[U] rank of each target from 1; ties rank the target last. The scores are overwritten.
 
-    A target that is excluded or no candidate ranks behind everything.
+    A target that is excluded, no candidate, or scored NaN ranks behind everything.
     """
     masked_UV = mask_scores_(scores_UV, candidates_V=candidates_V, exclusions=exclusions)
     own_U1 = masked_UV.gather(1, targets_U[:, None])
-    return (masked_UV >= own_U1).sum(dim=1)
+    return (~(masked_UV < own_U1)).sum(dim=1)
 
 
 def _stable_topk(scores_UV: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted(
-    path for top in ("recsys", "pipelines", "tests", "bench") for path in (ROOT / top).rglob("*.py")
-)
+FILES = sorted(path for top in ("recsys", "pipelines", "tests", "bench") for path in (ROOT / top).rglob("*.py"))
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 250, 40
 VAGUE_NAMES = {"utils", "util", "helpers", "misc", "base", "common", "manager", "processor", "handler"}
 MAY_HOLD_CODE = {"recsys/__init__.py", "recsys/nn/mixers/__init__.py"}

@@ -1,10 +1,13 @@
 """A bundle answers as a plain sort of all scores would, in the ids of the log."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from recsys.bundle.opened import open_bundle
+from recsys.data.vocabulary import NumberVocabulary
 from recsys.errors import ConfigError, DataError, UnknownItem
 from recsys.recommender import Recommender
 from tests.bundle.made import MAX_LENGTH, NUM_ITEMS, made_recommender
@@ -150,6 +153,15 @@ def test_typed_text_becomes_an_id_of_the_catalogue(recommender: Recommender, by_
 def test_text_that_is_no_id_of_the_catalogue_is_refused(by_number: Recommender, text: str) -> None:
     with pytest.raises(UnknownItem, match="is no id of this bundle, whose ids are int64"):
         by_number.parse_item(text)
+
+
+def test_ids_that_are_fractions_are_typed_as_such(by_number: Recommender) -> None:
+    halves = NumberVocabulary(np.arange(1, NUM_ITEMS + 1) / 2)
+    recommender = Recommender(dataclasses.replace(by_number.bundle, items=halves))
+    assert recommender.parse_item("1.5") == 1.5
+    assert recommender.name_of(1.5) == "1.5 (Film 3 (1999))"
+    with pytest.raises(UnknownItem, match=r"item '1\.5\.2' is no id of this bundle, whose ids are float64"):
+        recommender.parse_item("1.5.2")
 
 
 def test_a_title_typed_for_an_id_is_offered_its_item(by_number: Recommender) -> None:

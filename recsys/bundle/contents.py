@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import JsonValue
-from safetensors.torch import load, save_file
 
 from recsys.bundle.manifest import Manifest, payload_of
 from recsys.data.dataset import Dataset
@@ -19,7 +18,7 @@ from recsys.durable import json_bytes
 from recsys.errors import UserError
 from recsys.index.item_index import ItemIndex, unit_rows
 from recsys.model.retriever import Retriever
-from recsys.model.store import WEIGHTS, save_retriever
+from recsys.model.store import save_retriever
 
 ITEMS = "items"
 INDEX, CONFIG, METRICS = "index.faiss", "config.json", "metrics.json"
@@ -65,7 +64,6 @@ class BundleContents:
         vectors = self._item_vectors()
         index = ItemIndex.build(unit_rows(vectors[self.candidates]))
         save_retriever(self.retriever, directory)
-        _without_notes(directory / WEIGHTS)
         self.items.save(directory, ITEMS)
         self.features.save(directory)
         if self.titles is not None:
@@ -97,8 +95,3 @@ class BundleContents:
             max_length=config.max_length,
             files=payload_of(directory),
         )
-
-
-def _without_notes(weights: Path) -> None:
-    """safetensors notes which tensors are tied, in random order, and never reads it: equal weights, equal bytes."""
-    save_file(load(weights.read_bytes()), weights)

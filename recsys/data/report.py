@@ -57,7 +57,8 @@ class DataReport(Section):
         """What to print: one line a fact, those that are none left out."""
         rejected = [(f"  rejected: {reason}", f"{count:,}") for reason, count in self.rejected.items()]
         times = [] if self.times is None else [("times", f"{self.times.first} to {self.times.last}")]
-        lengths = ", ".join(f"{share}: {length:,}" for share, length in self.history_lengths.items())
+        lengths = sorted(self.history_lengths.items(), key=lambda pair: int(pair[0].rstrip("%")))
+        quantiles = ", ".join(f"{share}: {length:,}" for share, length in lengths)
         table = f"{self.items_in_table:,} of {self.items:,}"
         optional = [
             ("  left out by data.events.keep", self.filtered),
@@ -73,7 +74,7 @@ class DataReport(Section):
             ("items", f"{self.items:,} ({self.item_id_type})"),
             *times,
             ("clicks tied in time", f"{self.ties:,}"),
-            ("clicks a user, quantiles", lengths),
+            ("clicks a user, quantiles", quantiles),
             *([("items in the item table", table)] if self.item_table_rows else []),
             ("training clicks", f"{self.training_clicks:,} on {self.training_items:,} items"),
             ("users who validate / test", f"{self.validation_users:,} / {self.test_users:,}"),

@@ -21,13 +21,13 @@ class Evaluated:
 
     def lines(self) -> list[str]:
         """A table of the systems, the protocol, and the share of the best possible."""
-        lines = evaluation_lines(self.evaluation)
+        lines = ["Evaluation:", *(f"  {line}".rstrip() for line in evaluation_lines(self.evaluation))]
         if self.ideal is None:
             return lines
         found, best = self.evaluation.retriever, self.ideal
         return [
             *lines,
-            f"best possible: HR@10 {best.hr:.4f}, NDCG@10 {best.ndcg:.4f}; "
+            f"  best possible: HR@10 {best.hr:.4f}, NDCG@10 {best.ndcg:.4f}; "
             f"the retriever reaches {found.hit_rate / best.hr:.0%} and {found.ndcg / best.ndcg:.0%} of it",
         ]
 

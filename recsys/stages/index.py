@@ -24,6 +24,9 @@ class Published:
     example_item: str
     """The most clicked item, to look things up with."""
 
+    def lines(self) -> list[str]:
+        return [f"Bundle: {self.bundle}"]
+
 
 def index(session: Session) -> Published:
     session.demand_earlier(Stage.INDEX)
@@ -32,7 +35,7 @@ def index(session: Session) -> Published:
         with session.recording(Stage.INDEX):
             bundle = publish(_contents(session), session.config.workdir, _record(session))
         session.tracker.log_artifact(bundle, "bundle")
-    return Published(pointer.resolve(), pointer, _most_clicked(open_dataset(session.layout.product(Stage.PREPARE))))
+    return Published(pointer.parent / pointer.readlink(), pointer, _most_clicked(open_dataset(session.layout.product(Stage.PREPARE))))
 
 
 def _contents(session: Session) -> BundleContents:

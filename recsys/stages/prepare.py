@@ -16,6 +16,12 @@ class Prepared:
     directory: Path
     report: DataReport
 
+    def lines(self) -> list[str]:
+        """The data report as a table."""
+        rows = self.report.rows()
+        width = max(len(name) for name, _ in rows)
+        return [f"Data: {self.directory}", *(f"  {name:<{width}}  {value}" for name, value in rows)]
+
 
 def prepare(session: Session) -> Prepared:
     """A no-op that says so where neither the log nor `data` has changed."""

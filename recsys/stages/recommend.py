@@ -16,6 +16,15 @@ from recsys.training.hardware import choose_hardware
 class Recommended:
     result: OfflineResult
 
+    def lines(self) -> list[str]:
+        job = self.result
+        speed = f", {job.users_per_second:,.0f} users/s" if job.num_users_now else ""
+        return [
+            f"Recommendations: {job.directory}",
+            f"  {job.num_users:,} users{speed}; {job.num_popular:,} of whom nothing is known got the popular items",
+            f"  {job.num_short:,} short lists; {job.num_unknown_clicks:,} clicks on items unknown to the model",
+        ]
+
 
 def recommend(session: Session) -> Recommended:
     """Goes on with the parts that are missing; a finished job is not done again."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from recsys.data.dataset import REPORT
 from recsys.stages.evaluate import Evaluated, evaluate
 from recsys.stages.index import Published, index
 from recsys.stages.prepare import Prepared, prepare
@@ -24,6 +25,15 @@ class Everything:
     evaluated: Evaluated
     published: Published
     recommended: Recommended
+
+    def places(self, tracking_uri: str) -> dict[str, str]:
+        """Where what a user looks for is."""
+        return {
+            "recommendations": str(self.recommended.result.directory),
+            "bundle": str(self.published.pointer),
+            "data report": str(self.prepared.directory / REPORT),
+            "MLflow": tracking_uri,
+        }
 
 
 def run(session: Session, *, restart: bool = False, show: Callable[[Result], object] = id) -> Everything:

@@ -34,6 +34,13 @@ class Session:
             )
         return self._tracker
 
+    @property
+    def tracking_uri(self) -> str:
+        """Where the run can be looked at."""
+        tracking = self.config.tracking
+        default = f"sqlite:///{self.config.workdir}/mlflow.db"
+        return "off (tracking.kind is none)" if tracking.kind == "none" else tracking.uri or default
+
     def close(self, status: Ending) -> None:
         if self._tracker is None:
             return

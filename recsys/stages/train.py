@@ -18,6 +18,15 @@ class Trained:
     directory: Path
     outcome: TrainingOutcome
 
+    def lines(self) -> list[str]:
+        outcome = self.outcome
+        score = "" if outcome.validation_ndcg is None else f", validation NDCG@10 {outcome.validation_ndcg:.4f}"
+        return [
+            f"Model: {self.directory}",
+            f"  {len(outcome.history)} epochs, {outcome.clicks:,} clicks in {outcome.minutes:.1f} minutes; "
+            f"kept epoch {outcome.best_epoch}{score}",
+        ]
+
 
 def train(session: Session, *, restart: bool = False) -> Trained:
     """Resumes by itself; `restart` forgets what was trained before, also under another configuration."""
@@ -54,5 +63,10 @@ def _log_to(session: Session) -> Callable[[EpochRecord], None]:
     def log(record: EpochRecord) -> None:
         values = {name: value for name, value in asdict(record).items() if name != "epoch" and value is not None}
         session.tracker.log_metrics(values, step=record.epoch)
+        verdict = "" if record.validation_ndcg is None else f", validation NDCG@10 {record.validation_ndcg:.4f}"
+        session.tell(
+            f"epoch {record.epoch}: loss {record.loss:.3f}, {record.clicks_per_second:,.0f} clicks/s{verdict}, "
+            f"{record.minutes:.1f} min"
+        )
 
     return log

@@ -125,8 +125,8 @@ def build_trainer(
         min_epochs=0,
         callbacks=[
             keep_best,
-            reporter,
             ProgressBar(progress, keep_best, job.training.max_epochs),
+            reporter,
             Clock(job.training, progress, keep_best, seed=job.seed, directory=job.directory),
             Finish(progress, keep_best, reporter, job.directory),
         ],
