@@ -24,14 +24,26 @@ class Clicks:
         return len(self.users)
 
     def take(self, chosen: NDArray[np.bool_]) -> "Clicks":
+        if chosen.all():
+            return self
         return Clicks(self.users[chosen], self.items[chosen], self.times[chosen], self.rows[chosen])
 
 
 def sort_clicks(users: NDArray[np.int32], items: NDArray[np.int32], times: Int64) -> Clicks:
     """By user, then time, then order of input."""
-    frame = pl.DataFrame({"user": users, "time": times}).with_row_index("row")
-    order = frame.sort("user", "time", "row")["row"].to_numpy().astype(np.int64)
+    order = _order(users, times)
     return Clicks(users[order], items[order], times[order], order)
+
+
+def _order(users: NDArray[np.int32], times: Int64) -> Int64:
+    if len(users) == 0:
+        return np.zeros(0, np.int64)
+    first = times.min()
+    bits = int(times.max() - first).bit_length()
+    if bits + int(users.max()).bit_length() > 63:
+        return np.lexsort((times, users))
+    # user and time side by side in one number sort in half the time
+    return np.argsort((users.astype(np.int64) << bits) | (times - first), kind="stable")
 
 
 def tied_with_previous(clicks: Clicks) -> NDArray[np.bool_]:
@@ -59,7 +71,13 @@ def without_rare(clicks: Clicks, config: MinClicksConfig) -> Clicks:
     """Without clicks on items, then of users, that have too few."""
     while True:
         before = len(clicks)
-        clicks = clicks.take(np.bincount(clicks.items, minlength=1)[clicks.items] >= config.per_item)
-        clicks = clicks.take(np.bincount(clicks.users, minlength=1)[clicks.users] >= config.per_user)
+        clicks = _without_rare(clicks, clicks.items, config.per_item)
+        clicks = _without_rare(clicks, clicks.users, config.per_user)
         if not config.until_stable or len(clicks) == before:
             return clicks
+
+
+def _without_rare(clicks: Clicks, codes: NDArray[np.int32], least: int) -> Clicks:
+    if least == 1:
+        return clicks
+    return clicks.take((np.bincount(codes, minlength=1) >= least)[codes])

@@ -21,32 +21,58 @@ class Coded:
     codes: NDArray[np.int32]
     ids: pl.Series
 
-    def faults(self, raw: pl.Series) -> pl.Series:
-        """[rows] why there is no usable id; null where there is one."""
-        unusable = pl.Series(self.codes == 0)
-        name = raw.name
-        spoilt = f"{name} holds a NUL or bytes of another encoding" if raw.dtype == pl.String else f"{name} is NaN"
-        told = (
-            pl.when(raw.is_null() | (raw.cast(pl.String) == ""))
-            .then(pl.lit(f"{name} is missing"))
-            .otherwise(pl.lit(spoilt))
-        )
-        return pl.select(pl.when(unusable).then(told)).to_series()
+    def take(self, rows: NDArray[np.bool_], *, is_text_file: bool) -> "Coded":
+        """The chosen rows, and of the ids those that occur in them.
+
+        In a text file, where nothing says what a number is, they are integers if every one is written as one
+        ("01" is not).
+        """
+        codes = self.codes[rows]
+        used = np.zeros(len(self.ids) + 1, dtype=bool)
+        used[codes] = True
+        used[0] = False
+        ids = self.ids.filter(pl.Series(used[1:]))
+        numbers = _as_integers(ids) if is_text_file else None
+        code_of = np.zeros(len(used), dtype=np.int32)
+        if numbers is None:
+            code_of[used] = np.arange(1, len(ids) + 1)
+            return Coded(code_of[codes], ids)
+        code_of[np.flatnonzero(used)[numbers.arg_sort().to_numpy()]] = np.arange(1, len(ids) + 1)
+        return Coded(code_of[codes], numbers.sort())
 
 
-def code_ids(raw: pl.Series, *, is_text_file: bool) -> Coded:
-    """Codes of a column of ids. In a text file ids are integers if every one is written as one ("01" is not)."""
+def id_faults(raw: pl.Series) -> pl.Series:
+    """[rows] why there is no usable id; null where there is one."""
+    name = raw.name
+    unusable = pl.lit(None, pl.String)
+    if raw.dtype == pl.String:
+        spoilt = pl.lit(f"{name} holds a NUL or bytes of another encoding")
+        unusable = pl.when(pl.lit(raw).str.contains(BAD_TEXT)).then(spoilt)
+    elif raw.dtype.is_float():
+        unusable = pl.when(pl.lit(raw).is_nan()).then(pl.lit(f"{name} is NaN"))
+    is_missing = raw.is_null() | (raw == "") if raw.dtype == pl.String else raw.is_null()
+    return pl.select(pl.when(is_missing).then(pl.lit(f"{name} is missing")).otherwise(unusable)).to_series()
+
+
+def code_ids(raw: pl.Series) -> Coded:
+    """Codes of a column of ids; DataError where it is of a type that no id has."""
     kind = raw.dtype
-    if isinstance(kind, pl.Categorical | pl.Enum):
-        raw, kind = raw.cast(pl.String), pl.String()
     if kind == pl.String:
-        coded = _code_text(raw)
-        return _as_integers(coded) if is_text_file else coded
+        return _code_text(raw)
     if kind == pl.Null:
         return Coded(np.zeros(len(raw), np.int32), pl.Series(raw.name, [], dtype=pl.String))
     if kind.is_integer() or kind.is_float():
-        return _code_numbers(raw.fill_nan(None) if kind.is_float() else raw)
+        return _code_numbers(raw.fill_nan(None) if kind.is_float() else whole_numbers(raw))
     raise DataError(f"the column {raw.name!r} is {kind}; ids are text or numbers: write it as one of them")
+
+
+def whole_numbers(raw: pl.Series) -> pl.Series:
+    """Integers of any width as Int64, or as UInt64 where one needs it, so that a width is no other type."""
+    for kind in (pl.Int64, pl.UInt64):
+        cast = raw.cast(kind, strict=False)
+        if cast.null_count() == raw.null_count():
+            return cast
+    raise DataError(f"the column {raw.name!r} has integers below 0 and above 2^63, or above 2^64; write it as text")
 
 
 def vocabulary_of(ids: pl.Series) -> Vocabulary:
@@ -71,19 +97,12 @@ def _code_text(raw: pl.Series) -> Coded:
     return Coded(code_of[places], table["id"].rename(raw.name))
 
 
-def _as_integers(coded: Coded) -> Coded:
-    ids = coded.ids
+def _as_integers(ids: pl.Series) -> pl.Series | None:
+    """None unless every id is the one way to write some integer of 64 bits."""
     if len(ids) == 0 or not ids.str.contains(CANONICAL).all():
-        return coded
-    numbers = ids.cast(pl.Int64, strict=False)
-    if numbers.null_count():
-        numbers = ids.cast(pl.UInt64, strict=False)
-    if numbers.null_count():
-        return coded
-    order = numbers.arg_sort().to_numpy()
-    code_of = np.zeros(len(ids) + 1, dtype=np.int32)
-    code_of[order + 1] = np.arange(1, len(ids) + 1)
-    return Coded(code_of[coded.codes], numbers.sort())
+        return None
+    candidates = (ids.cast(kind, strict=False) for kind in (pl.Int64, pl.UInt64))
+    return next((numbers for numbers in candidates if not numbers.null_count()), None)
 
 
 def _code_numbers(raw: pl.Series) -> Coded:

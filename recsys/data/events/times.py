@@ -4,7 +4,9 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recsys.data.events.config import TimeKind, TimeUnit
 from recsys.errors import DataError
@@ -14,6 +16,7 @@ MICROSECONDS: dict[TimeUnit, float] = {
 }  # fmt: skip
 EARLIEST = int(datetime(1990, 1, 1, tzinfo=UTC).timestamp() * 1e6)
 LATEST = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1e6)
+OUTSIDE = "is outside 1990-2100"
 A_DAY = 86_400_000_000
 LARGEST = 2**62
 WITH_ZONE = r"(Z|[+-]\d{2}:?\d{2})$"
@@ -23,34 +26,46 @@ NAIVE = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M")
 
 @dataclass(frozen=True)
 class Times:
-    """[rows] times, null where there is none to be had, and [rows] why not, null elsewhere."""
+    """[rows] times as int64, null where there is none to be had; numbers too large for one are +-LARGEST."""
 
-    values: pl.Series
-    faults: pl.Series
+    raw: pl.Series
+    parsed: pl.Series
+    earliest: int
+    latest: int
+
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """[rows] whether the time breaks no rule."""
+        return self.parsed.is_between(self.earliest, self.latest).fill_null(False).to_numpy()
+
+    def faults(self, rows: pl.Series) -> pl.Series:
+        """Of chosen rows: why the time is not usable; null where it is."""
+        name = self.raw.name
+        raw, parsed = self.raw.gather(rows), pl.lit(self.parsed.gather(rows))
+        missing = raw.is_null() | (raw == "") if raw.dtype == pl.String else raw.is_null()
+        beyond = OUTSIDE if self.earliest == EARLIEST else "is too large"
+        return pl.select(
+            pl.when(missing).then(pl.lit(f"{name} is missing"))
+            .when(parsed.is_null()).then(pl.lit(f"{name} is not a time"))
+            .when(parsed.is_between(self.latest + 1, LATEST - 1)).then(pl.lit(f"{name} is in the future"))
+            .when(~parsed.is_between(self.earliest, self.latest)).then(pl.lit(f"{name} {beyond}"))
+        ).to_series()  # fmt: skip
 
 
 def parse_times(raw: pl.Series, kind: TimeKind, unit: TimeUnit) -> Times:
     """Numbers count units, since 1970 if `calendar`; dates and ISO 8601 texts need no unit, and are UTC if bare."""
     parsed = _parse(raw, kind, unit)
-    fault = (
-        pl.when(raw.is_null() | (raw.cast(pl.String) == "")).then(pl.lit(f"{raw.name} is missing"))
-        .when(parsed.is_null()).then(pl.lit(f"{raw.name} is not a time"))
-    )  # fmt: skip
     if kind == "calendar":
-        tomorrow = time.time_ns() // 1000 + A_DAY
-        fault = (
-            fault.when((parsed < EARLIEST) | (parsed >= LATEST)).then(pl.lit(f"{raw.name} is outside 1990-2100"))
-            .when(parsed > tomorrow).then(pl.lit(f"{raw.name} is in the future"))
-        )  # fmt: skip
-    return Times(parsed, pl.select(fault.otherwise(pl.lit(None, pl.String))).to_series())
+        return Times(raw, parsed, EARLIEST, min(LATEST - 1, time.time_ns() // 1000 + A_DAY))
+    return Times(raw, parsed, 1 - LARGEST, LARGEST - 1)
 
 
 def better_unit(raw: pl.Series, unit: TimeUnit) -> TimeUnit | None:
     """The unit under which most numbers would lie in 1990-2100, where `unit` is not the one."""
-    sample = raw.head(10_000)
+    sample = raw.drop_nulls().head(10_000)
     for other in MICROSECONDS:
         values = _parse(sample, "calendar", other)
-        if other != unit and values.is_between(EARLIEST, LATEST).sum() > len(sample) / 2:
+        if other != unit and values.is_between(EARLIEST, LATEST - 1).sum() > len(sample) / 2:
             return other
     return None
 
@@ -59,40 +74,51 @@ def _parse(raw: pl.Series, kind: TimeKind, unit: TimeUnit) -> pl.Series:
     factor = None if kind == "order" else MICROSECONDS[unit]
     match raw.dtype:
         case pl.Date() | pl.Datetime():
-            return raw.cast(pl.Datetime("us")).to_physical()
+            return raw.cast(pl.Datetime("us")).to_physical().cast(pl.Int64)
         case pl.String():
-            as_number = _scaled(raw.cast(pl.Int64, strict=False), factor)
-            if as_number.null_count() > raw.null_count():
-                as_number = as_number.fill_null(_scaled(_decimal(raw), factor))
-            if as_number.null_count() > raw.null_count():
-                as_number = as_number.fill_null(_iso(raw))
-            return as_number
+            return _parse_text(raw, factor)
+        case kind_of if kind_of.is_integer():
+            return _scaled_integers(raw, factor)
         case kind_of if kind_of.is_numeric():
-            return _scaled(raw, factor)
+            return _scaled_decimals(raw.cast(pl.Float64), factor)
         case pl.Null():
             return raw.cast(pl.Int64)
     raise DataError(f"the column {raw.name!r} is {raw.dtype}; times are numbers, dates or ISO 8601 texts")
 
 
-def _scaled(raw: pl.Series, factor: float | None) -> pl.Series:
-    """Times the factor, whole, or the numbers' order without one; null where that is no time."""
-    if raw.dtype.is_integer() and (factor is None or factor >= 1.0):
-        limit = int(LARGEST // (factor or 1.0))
-        return raw.cast(pl.Int64, strict=False).set(~raw.is_between(-limit, limit), None) * int(factor or 1.0)
-    decimal = raw.cast(pl.Float64, strict=False)
-    scaled = decimal * (factor or 1.0)
-    usable = (scaled.is_finite() & (scaled.abs() < LARGEST)).fill_null(False)
-    scaled = scaled.set(~usable, None)
-    if factor is None and not (scaled == scaled.round()).all():
-        return scaled.rank("dense").cast(pl.Int64)
-    return scaled.round().cast(pl.Int64, strict=False)
+def _parse_text(raw: pl.Series, factor: float | None) -> pl.Series:
+    integers = raw.cast(pl.Int64, strict=False)
+    missing = raw.null_count()
+    if integers.null_count() == missing:
+        return _scaled_integers(integers, factor)
+    decimals = raw.cast(pl.Float64, strict=False)
+    times = _scaled_decimals(decimals, factor)
+    if factor is not None:  # whole numbers stay exact; without a factor, decimals are ranks and all must be ranked
+        times = _scaled_integers(integers, factor).fill_null(times)
+    return times if times.null_count() == missing else times.fill_null(_parse_iso(raw))
 
 
-def _decimal(raw: pl.Series) -> pl.Series:
-    return raw.cast(pl.Float64, strict=False)
+def _scaled_integers(raw: pl.Series, factor: float | None) -> pl.Series:
+    """Whole units to microseconds."""
+    fitting = raw.cast(pl.Int128).clip(-LARGEST, LARGEST).cast(pl.Int64) if raw.dtype != pl.Int64 else raw
+    if factor is not None and factor < 1.0:
+        return fitting // round(1.0 / factor)
+    whole = int(factor or 1.0)
+    limit = LARGEST // whole
+    beyond = (fitting.abs() > limit).fill_null(False)
+    scaled = fitting.clip(-limit, limit) * whole
+    return scaled.set(beyond, LARGEST) if beyond.any() else scaled
 
 
-def _iso(raw: pl.Series) -> pl.Series:
+def _scaled_decimals(decimals: pl.Series, factor: float | None) -> pl.Series:
+    """Units to microseconds; without a factor, whole numbers as they are and others as their ranks."""
+    finite = decimals.set((~decimals.is_finite()).fill_null(False), None)
+    if factor is None and not (finite == finite.round()).all():
+        return finite.rank("dense").cast(pl.Int64)
+    return (finite * (factor or 1.0)).clip(-LARGEST, LARGEST).round().cast(pl.Int64)
+
+
+def _parse_iso(raw: pl.Series) -> pl.Series:
     text = raw.str.strip_chars().str.replace(" ", "T")
     zoned = text.set(~text.str.contains(WITH_ZONE).fill_null(False), None)
     moments = [zoned.str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False) for form in ZONED]
