@@ -9,7 +9,7 @@ Config = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="Keys to override, as in model.dim=128.", show_default=False),
+    typer.Argument(metavar="KEY=VALUE", help="Keys to override, as in model.dim=128.", show_default=False),
 ]
 Restart = Annotated[
     bool, typer.Option("--restart", help="Forget what was trained before, and train from the beginning.")

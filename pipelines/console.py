@@ -1,5 +1,6 @@
 """The shell around every command: signals, errors to exit codes, and where messages go. Knows no stage."""
 
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -7,18 +8,18 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
-import click
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from recsys.errors import Interrupted, RecsysError
 
 if TYPE_CHECKING:
     from recsys.stages.session import Session
 
-out = Console(highlight=False, soft_wrap=True)
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+_err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def tell(message: str) -> None:
@@ -28,12 +29,12 @@ def tell(message: str) -> None:
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """To stdout; all columns but the first are aligned to the right where they hold numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=Text(title), title_justify="left", title_style="bold")
     for number, column in enumerate(columns):
-        is_number = number > 0 and all(row[number][:1].isdigit() or row[number] in ("", "-") for row in rows)
+        is_number = number > 0 and all(re.fullmatch(r"-?[\d.,]+%?|-|", row[number]) for row in rows)
         table.add_column(column, justify="right" if is_number else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(cell.replace("[", "\\[") for cell in row))
+        table.add_row(*map(Text, row))
     out.print(table)
 
 
@@ -70,23 +71,11 @@ def run(app: typer.Typer) -> None:
     """Exit codes: 0 done, 2 the user's mistake, 3 a damaged artefact, 130 SIGINT, 143 SIGTERM, 1 a bug."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
-    sys.exit(_exit_code(app))
-
-
-def _exit_code(app: typer.Typer) -> int:
     try:
-        app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except click.exceptions.Exit as done:
-        return done.exit_code
-    except click.Abort:
-        return 130
+        app()
     except RecsysError as error:
         _err.print(f"error: {error}", style="red", markup=False)
-        return error.exit_code
-    return 0
+        sys.exit(error.exit_code)
 
 
 def _stop(number: int, _: FrameType | None) -> Any:

@@ -9,7 +9,7 @@ from pipelines.console import run_alone, show_table
 
 def similar(
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="A bundle's directory, such as runs/mine/bundle.")],
-    items: Annotated[list[str], typer.Argument(metavar="ITEM...", help="Ids of items.")],
+    items: Annotated[list[str], typer.Argument(metavar="ITEM", help="Ids of items.")],
     k: Annotated[int, typer.Option(help="How many neighbours of each.")] = 10,
 ) -> None:
     """Prints each item's nearest items by cosine."""

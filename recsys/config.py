@@ -20,6 +20,7 @@ from recsys.training.config import TrainingConfig
 from recsys.training.tracking import TrackingConfig
 
 COMMAND_LINE = "the command line"
+COLLECTIONS_AND_QUOTES = ("[", "{", "'", '"')
 
 
 class RunConfig(Section):
@@ -58,7 +59,7 @@ def make_config(
         return RunConfig.model_validate(tree)
     except ValidationError as error:
         found = problems(error, RunConfig)
-        told = [f"{overrider if _is_overridden(p, overrides) else source}: {p.text}" for p in found]
+        told = [f"{_blamed(problem, overrides, source, overrider)}: {problem.text}" for problem in found]
         raise ConfigError("\n".join(told)) from error
 
 
@@ -67,8 +68,12 @@ def resolved(config: RunConfig) -> dict[str, JsonValue]:
     return config.model_dump(mode="json")
 
 
-def _is_overridden(problem: Problem, overrides: Mapping[str, Any]) -> bool:
-    return any(f"{problem.key}.".startswith(f"{key}.") for key in overrides)
+def _blamed(problem: Problem, overrides: Mapping[str, Any], source: str, overrider: str) -> str:
+    """Who wrote what is wrong: an override of the key or of one above it, or, of keys below it, perhaps both."""
+    if any(f"{problem.key}.".startswith(f"{key}.") for key in overrides):
+        return overrider
+    is_mixed = any(key.startswith(f"{problem.key}.") for key in overrides)
+    return f"{source} and {overrider}" if is_mixed else source
 
 
 def _placed(tree: Mapping[str, Any], path: Sequence[str], value: object) -> dict[str, Any]:
@@ -84,14 +89,16 @@ def _parse_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not all(part.strip() for part in key.split(".")):
         raise ConfigError(f"{COMMAND_LINE}: an override reads key=value, as in model.dim=128; found {text!r}")
-    return key, _parse(value, source=f"{COMMAND_LINE}: {text!r}")
+    if value.startswith(COLLECTIONS_AND_QUOTES):
+        return key, _parse(value, source=f"{COMMAND_LINE}: {text!r}")
+    return key, _scalar(value.strip() or value)
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        near = sorted(str(other) for other in path.parent.glob("*.yaml"))
+        near = sorted(map(str, path.parent.glob("*.yaml"))) or sorted(map(str, Path("configs").glob("*.yaml")))
         hint = f"; there are {', '.join(near)}" if near else ""
         raise ConfigError(f"there is no configuration file {path}{hint}") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -105,8 +112,19 @@ def _read(path: Path) -> dict[str, Any]:
 def _parse(text: str, *, source: str) -> Any:
     try:
         return yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = "" if mark is None else f" in line {mark.line + 1}, column {mark.column + 1}"
+        raise ConfigError(f"{source} is not valid YAML: {error.problem}{place}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{source} is not valid YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{source} is not valid YAML: {str(error).splitlines()[0]}") from error
+
+
+def _scalar(text: str) -> Any:
+    """A null, a boolean, a number, or the text as it stands, whatever it means elsewhere in YAML: `::`, `*.csv`."""
+    loader = _Loader("")
+    tag = loader.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    return loader.construct_object(yaml.ScalarNode(tag, text))
 
 
 class _Loader(yaml.SafeLoader):

@@ -11,6 +11,14 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+# pydantic's types of error whose own words name Python's types
+PLAIN = {
+    "model_type": "must be a mapping of keys to values",
+    "model_attributes_type": "must be a mapping of keys to values",
+    "path_type": "must be a path, as text",
+    "invalid_key": "must be text, as every key",
+}
+
 
 @dataclass(frozen=True)
 class Place:
@@ -63,24 +71,28 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
         case "missing":
             return Problem(place.key, f"{place.key} is required and missing")
         case "union_tag_not_found":
-            return Problem(place.key, f"{place.key}.kind is required and missing")
+            return Problem(f"{place.key}.kind", f"{place.key}.kind is required and missing")
         case "union_tag_invalid":
             tags = details["ctx"]["expected_tags"]
-            return Problem(place.key, f"{place.key}.kind must be one of {tags}; found {details['ctx']['tag']!r}")
+            rule = f"must be one of {tags}; found {details['ctx']['tag']!r}"
+            return Problem(f"{place.key}.kind", f"{place.key}.kind {rule}")
         case "value_error" | "assertion_error":
             rule = details["msg"].split(", ", 1)[1]
-            return Problem(place.key, f"{place.key}: {rule}" if place.key else rule)
-    rule = details["msg"].replace("Input should be", "must be")
+            names_the_key = rule.startswith(f"{place.key}.") or not place.key
+            return Problem(place.key, rule if names_the_key else f"{place.key}: {rule}")
+    rule = PLAIN.get(details["type"]) or details["msg"].replace("Input should be", "must be")
     return Problem(place.key, f"{place.key} {rule[0].lower()}{rule[1:]}; found {_shown(details['input'])}")
 
 
 def _nearest(key: str, parent: Place, model: type[BaseModel]) -> str:
     name = key.rpartition(".")[2]
+    everywhere = list(_keys(Place("", (model,))))
+    if key in everywhere:
+        return f"it goes with another {parent.key}.kind; the keys of this one are {', '.join(sorted(parent.names))}"
     prefix = f"{parent.key}." if parent.key else ""
     siblings = difflib.get_close_matches(name, parent.names, n=1)
     if siblings:
         return f"did you mean {prefix}{siblings[0]}?"
-    everywhere = list(_keys(Place("", (model,))))
     namesakes = [other for other in everywhere if other.rpartition(".")[2] == name]
     close = namesakes or difflib.get_close_matches(key, everywhere, n=1)
     if close:

@@ -1,19 +1,19 @@
 """The item table to titles and features of the catalogue's items."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from recsys.data.events.files import format_of
-from recsys.data.events.ids import CANONICAL, texts_of
+from recsys.data.events.ids import CANONICAL, texts_of, whole_numbers
 from recsys.data.events.table import Tables, read_tables
 from recsys.data.features_config import FeatureColumn, ItemTableConfig
 from recsys.data.item_features import ItemFeature, ItemFeatures
 from recsys.data.titles import Titles
 from recsys.errors import DataError
 
-INDEX = "index"
+INDEX = "\0item index"
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class ItemTable:
     features: ItemFeatures
     rows: int
     matched: int
+    warnings: tuple[str, ...] = ()
 
 
 NO_TABLE = ItemTable(None, ItemFeatures(), 0, 0)
@@ -43,24 +44,32 @@ def read_item_table(config: ItemTableConfig, item_ids: pl.Series) -> ItemTable:
         features=ItemFeatures(_feature(rows, feature, len(item_ids)) for feature in config.features),
         rows=tables.frame.height,
         matched=rows.height,
+        warnings=(*tables.warnings, *_warnings(tables, config, rows.height)),
     )
+
+
+def _warnings(tables: Tables, config: ItemTableConfig, matched: int) -> Iterator[str]:
+    for file, row, reason, _ in tables.broken.head(1).rows():
+        yield f"{tables.broken.height:,} rows of the item table are left out, such as row {row} of {file}: {reason}"
+    if matched == 0:
+        yield f"no item of the log is in the item table {config.path}"
 
 
 def _ids_like(tables: Tables, config: ItemTableConfig, item_ids: pl.Series) -> pl.Series:
     """The table's ids in the log's type; DataError where they are of another."""
     raw = tables.frame[config.item]
     file, wanted = tables.files[0], item_ids.dtype
-    is_text = format_of(file, config.format) == "csv"
-    if raw.dtype == pl.String and wanted.is_integer() and is_text:
+    if raw.dtype == pl.String and wanted.is_integer() and tables.is_text:
         found = raw.drop_nulls()
         strange = found.filter(~found.str.contains(CANONICAL))
         if strange.is_empty():
             return raw.cast(wanted, strict=False)
         raise _other_type(file.name, config.item, f"text such as {strange[0]!r}", str(wanted))
-    same = raw.dtype == wanted or (raw.dtype.is_integer() and wanted.is_integer())
-    if not same:
+    if raw.dtype.is_integer() and wanted.is_integer():
+        return whole_numbers(raw).cast(wanted, strict=False)
+    if raw.dtype != wanted:
         raise _other_type(file.name, config.item, str(raw.dtype), str(wanted))
-    return raw.cast(wanted, strict=False)
+    return raw
 
 
 def _other_type(file: str, column: str, found: str, wanted: str) -> DataError:
@@ -77,18 +86,27 @@ def _titles(rows: pl.DataFrame, column: str, num_items: int) -> Titles:
     return Titles(texts_of(joined[column].fill_null("")))
 
 
-def _feature(rows: pl.DataFrame, feature: FeatureColumn, num_items: int) -> ItemFeature:
+def _pairs(rows: pl.DataFrame, feature: FeatureColumn) -> pl.DataFrame:
+    """Each item with each of its labels, once."""
     values = rows[feature.column]
-    if feature.separator is not None:
-        values = values.cast(pl.String).str.split(feature.separator)
-    if not isinstance(values.dtype, pl.List | pl.Array):
-        values = values.cast(pl.String).cast(pl.List(pl.String))
-    pairs = (
-        pl.DataFrame({INDEX: rows[INDEX], "label": values.cast(pl.List(pl.String))})
-        .explode("label")
-        .filter(pl.col("label").is_not_null() & (pl.col("label") != ""))
-        .unique(maintain_order=True)
-    )
+    is_list = isinstance(values.dtype, pl.List | pl.Array)
+    if feature.separator is not None and not is_list:
+        values, is_list = values.cast(pl.String).str.split(feature.separator), True
+    pairs = pl.DataFrame({INDEX: rows[INDEX], "label": values})
+    if is_list:
+        pairs = pairs.explode("label")
+    kind = pairs.schema["label"]
+    if kind.is_nested() or kind == pl.Binary:
+        raise DataError(
+            f"data.items.features: the column {feature.column!r} is {values.dtype}; "
+            f"a categorical feature is text, a number, or a list of them"
+        )
+    pairs = pairs.cast({"label": pl.String})
+    return pairs.filter(pl.col("label").is_not_null() & (pl.col("label") != "")).unique(maintain_order=True)
+
+
+def _feature(rows: pl.DataFrame, feature: FeatureColumn, num_items: int) -> ItemFeature:
+    pairs = _pairs(rows, feature)
     labels = pairs["label"].unique().sort()
     numbers = pl.DataFrame({"label": labels}).with_row_index("value", offset=1)
     sorted_pairs = pairs.join(numbers, on="label").sort(INDEX, "value")

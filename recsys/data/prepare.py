@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from recsys.data.config import DataConfig
 from recsys.data.dataset import ITEMS, REJECTED, REPORT, USERS, DatasetManifest
 from recsys.data.events.clean import Clicks, sort_clicks, without_duplicates, without_rare
+from recsys.data.events.conditions import holds
+from recsys.data.events.config import RowFilter
 from recsys.data.events.files import find_files
 from recsys.data.events.ids import vocabulary_of
 from recsys.data.events.read import Events, read_events, require_events
@@ -34,6 +37,7 @@ class Catalogued:
     user_ids: pl.Series
     item_ids: pl.Series
 
+    @cached_property
     def histories(self) -> Histories:
         lengths = np.bincount(self.clicks.users, minlength=len(self.user_ids) + 1)
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
@@ -59,7 +63,7 @@ def prepare(
         catalogued = _catalogue(events, clicks)
         table = NO_TABLE if config.items is None else read_item_table(config.items, catalogued.item_ids)
         split = _split(config.split, events, catalogued, seed)
-        _require_targets(config, catalogued.histories(), split)
+        _require_targets(config, catalogued.histories, split)
     except DataError as error:
         _refuse(directory.with_name(REFUSED), report, events.rejected)
         raise DataError(f"{error} (the report is in {directory.with_name(REFUSED)})") from error
@@ -95,7 +99,7 @@ def _dense(codes: NDArray[np.int32], ids: pl.Series) -> tuple[NDArray[np.int32],
 
 
 def _split(config: SplitConfig, events: Events, catalogued: Catalogued, seed: int) -> Split:
-    histories = catalogued.histories()
+    histories = catalogued.histories
     match config:
         case LeaveLastOutConfig():
             return split_leave_last_out(histories)
@@ -109,9 +113,11 @@ def _split(config: SplitConfig, events: Events, catalogued: Catalogued, seed: in
 def _testing_users(
     config: ByColumnConfig, column: pl.Series, catalogued: Catalogued, histories: Histories
 ) -> NDArray[np.bool_]:
-    text = {str(value) for value in config.test_values}
-    values = column.cast(pl.String).gather(pl.Series(catalogued.clicks.rows))
-    is_test = values.is_in(list(text)).fill_null(False).to_numpy()
+    is_value = np.zeros(len(column), dtype=bool)
+    for value in config.test_values:
+        condition = RowFilter(column=config.column, operator="==", value=value)
+        is_value |= holds(column, condition, "data.split.test_values").to_numpy()
+    is_test = is_value[catalogued.clicks.rows]
     test_clicks = np.bincount(catalogued.clicks.users, weights=is_test, minlength=histories.num_users + 1)
     testing: NDArray[np.bool_] = test_clicks > 0
     torn = np.flatnonzero(testing & (test_clicks < histories.lengths))
@@ -122,7 +128,9 @@ def _testing_users(
         )
     if not testing.any():
         found = ", ".join(map(repr, column.unique().sort().head(5).to_list()))
-        raise DataError(f"no click has a data.split.test_values {sorted(text)} in {config.column!r}; found {found}")
+        raise DataError(
+            f"no click has one of data.split.test_values {list(config.test_values)} in {config.column!r}; found {found}"
+        )
     return testing
 
 
@@ -146,7 +154,7 @@ def _require_targets(config: DataConfig, histories: Histories, split: Split) -> 
 def _write(
     directory: Path, config: DataConfig, catalogued: Catalogued, table: ItemTable, split: Split, report: DataReport
 ) -> DataReport:
-    histories = catalogued.histories()
+    histories = catalogued.histories
     histories.save(directory)
     split.save(directory)
     vocabulary_of(catalogued.user_ids).save(directory, USERS)
@@ -164,6 +172,7 @@ def _write(
     report = report.with_facts(
         item_table_rows=table.rows,
         items_in_table=table.matched,
+        warnings=report.warnings + table.warnings,
         training_clicks=int(in_training.sum()),
         training_items=int(trained.sum()),
         validation_users=len(split.validation(histories)),

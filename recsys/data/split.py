@@ -51,10 +51,9 @@ class Split:
 
     def in_training(self, histories: Histories) -> NDArray[np.bool_]:
         """[clicks] whether each belongs to the training part."""
-        edges = np.zeros(histories.num_events + 1, dtype=np.int32)
-        np.add.at(edges, np.asarray(histories.offsets[:-1]), 1)
-        np.subtract.at(edges, np.asarray(self.train_end), 1)
-        return np.cumsum(edges[:-1]) > 0
+        starts, ends = np.asarray(histories.offsets[:-1]), np.asarray(histories.offsets[1:])
+        lengths = np.stack([self.train_end - starts, ends - self.train_end], axis=1)
+        return np.repeat(np.tile([True, False], len(starts)), lengths.ravel())
 
 
 def split_leave_last_out(histories: Histories) -> Split:
@@ -69,9 +68,9 @@ def split_by_time(histories: Histories, *, test_share: float, validation_share: 
 
     Clicks of one moment are never parted: those at the cut itself lie behind it.
     """
-    ordered = np.sort(histories.times)
-    test_from = _moment(ordered, 1.0 - test_share)
-    before_test = ordered[: np.searchsorted(ordered, test_from)]
+    times = np.asarray(histories.times)
+    test_from = _moment(times, 1.0 - test_share)
+    before_test = times[times < test_from]
     validation_from = _moment(before_test, 1.0 - validation_share) if len(before_test) else test_from
     return Split(_ends_before(histories, validation_from), _ends_before(histories, test_from))
 
@@ -86,8 +85,10 @@ def split_by_users(histories: Histories, *, testing: NDArray[np.bool_], validati
     return Split(np.where(testing | validating, starts, ends), np.where(testing, starts, ends))
 
 
-def _moment(ordered: Int64, share: float) -> int:
-    return int(ordered[min(int(share * len(ordered)), len(ordered) - 1)])
+def _moment(times: Int64, share: float) -> int:
+    """The moment that has a share of the times before it."""
+    place = min(int(share * len(times)), len(times) - 1)
+    return int(np.partition(times, place)[place])
 
 
 def _ends_before(histories: Histories, moment: int) -> Int64:

@@ -82,8 +82,9 @@ class NumberVocabulary(Vocabulary):
         return found
 
     def accepts(self, external_id: ItemId) -> bool:
-        wanted = float if self.ids.dtype.kind == "f" else int
-        return isinstance(external_id, wanted | np.number) and not isinstance(external_id, bool)
+        if self.ids.dtype.kind == "f":
+            return isinstance(external_id, float | np.floating)
+        return isinstance(external_id, int | np.integer) and not isinstance(external_id, bool)
 
     def _find(self, external_id: ItemId) -> int:
         if self.ids.dtype.kind != "f":

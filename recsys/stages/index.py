@@ -35,7 +35,8 @@ def index(session: Session) -> Published:
         with session.recording(Stage.INDEX):
             bundle = publish(_contents(session), session.config.workdir, _record(session))
         session.tracker.log_artifact(bundle, "bundle")
-    return Published(pointer.parent / pointer.readlink(), pointer, _most_clicked(open_dataset(session.layout.product(Stage.PREPARE))))
+    dataset = open_dataset(session.layout.product(Stage.PREPARE))
+    return Published(pointer.parent / pointer.readlink(), pointer, _most_clicked(dataset))
 
 
 def _contents(session: Session) -> BundleContents:

@@ -37,7 +37,8 @@ def recommend(session: Session) -> Recommended:
     directory = session.layout.product(Stage.RECOMMEND)
     with session.recording(Stage.RECOMMEND):
         result = recommend_users(recommender, requests, directory, config.recommend, tell=session.tell)
-    session.tracker.log_metrics(
-        {"recommend.users": result.num_users, "recommend.users_per_second": result.users_per_second}
-    )
+    if result.num_users_now:
+        session.tracker.log_metrics(
+            {"recommend.users": result.num_users, "recommend.users_per_second": result.users_per_second}
+        )
     return Recommended(result)

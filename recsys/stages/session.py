@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 
 from recsys.config import RunConfig
 from recsys.durable import locked
-from recsys.errors import Interrupted, StaleError
+from recsys.errors import BundleError, Interrupted, StaleError
 from recsys.stages.inputs import Layout, inputs, output
 from recsys.stages.record import RunRecord, Stage, StageRecord, read_record, write_record
 from recsys.training.tracking import Ending, Tracker, open_tracker
+
+MISSING, UNFINISHED = "is missing", "is not finished"
 
 
 class Session:
@@ -53,8 +55,22 @@ class Session:
         for earlier in stage.earlier:
             fault = self._fault(earlier)
             if fault:
-                command = f"recsys {earlier} {self.source}"
+                # a finished training is never trained over without being told to
+                restart = " --restart" if earlier is Stage.TRAIN and fault not in (MISSING, UNFINISHED) else ""
+                command = f"recsys {earlier} {self.source}{restart}"
                 raise StaleError(f"{self.layout.product(earlier)} {fault}: run `{command}` first")
+
+    def demand_unaltered(self, stage: Stage) -> None:
+        """BundleError where the stage's product is no longer what the stage left there."""
+        entry, left = self.record.stages.get(stage), output(stage, self.layout)
+        if entry is not None and left not in (None, entry.output):
+            command = f"recsys {stage} {self.source} --restart"
+            raise BundleError(f"{self.layout.product(stage)} {_altered(stage)}: make it anew with `{command}`")
+
+    def forget(self, stage: Stage) -> None:
+        """Takes the stage out of the record: what it left is about to go."""
+        stages = {other: entry for other, entry in self.record.stages.items() if other != stage}
+        self._remember(self.record.model_copy(update={"stages": stages}))
 
     def is_current(self, stage: Stage, sources: str = "") -> bool:
         """Whether running the stage again, on files of this fingerprint, would make nothing new; says so if it is."""
@@ -84,13 +100,13 @@ class Session:
         entry = self.record.stages.get(stage)
         left = output(stage, self.layout)
         if left is None or entry is None:
-            return "is missing" if left is None else "is not finished"
+            return MISSING if left is None else UNFINISHED
         now = inputs(stage, self.config, self.layout)
         keys = sorted(key for key in entry.inputs.keys() | now if entry.inputs.get(key) != now.get(key))
         if keys:
             changes = (f"{key} was {entry.inputs.get(key)}, is {now.get(key)}" for key in keys[:3])
             return f"is stale ({'; '.join(changes)})"
-        return None if left == entry.output else f"is not what `recsys {stage}` left there"
+        return None if left == entry.output else _altered(stage)
 
     def _remember(self, record: RunRecord) -> None:
         if record != self.record:
@@ -107,6 +123,10 @@ def opened(config: RunConfig, *, source: str, tell: Callable[[str], None]) -> It
             yield session
         finally:
             session.close(_status(sys.exception()))
+
+
+def _altered(stage: Stage) -> str:
+    return f"is not what `recsys {stage}` left there"
 
 
 def _status(error: BaseException | None) -> Ending:

@@ -32,10 +32,13 @@ def train(session: Session, *, restart: bool = False) -> Trained:
     """Resumes by itself; `restart` forgets what was trained before, also under another configuration."""
     session.demand_earlier(Stage.TRAIN)
     config, directory = session.config, session.layout.product(Stage.TRAIN)
-    if not restart and session.is_current(Stage.TRAIN):
+    if restart:
+        session.forget(Stage.TRAIN)
+    elif session.is_current(Stage.TRAIN):
         outcome = read_outcome(directory)
         assert outcome is not None
         return Trained(directory, outcome)
+    session.demand_unaltered(Stage.TRAIN)
     job = RetrievalJob(
         dataset=open_dataset(session.layout.product(Stage.PREPARE)),
         model=config.model,

@@ -1,8 +1,9 @@
 """The callback that drives training: time, learning rate, randomness, checkpoints, and when to stop."""
 
+import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytorch_lightning as pl
 import torch
@@ -56,7 +57,7 @@ class Clock(pl.Callback):
         self._read_clock(trainer)
         if self._stop_asked(trainer):
             self.save(trainer)
-            raise Interrupted(self.signals.received or 15)
+            self._stop()
         if self.progress.seconds - self.saved > 60 * self.config.checkpoint_minutes:
             self.save(trainer)
         trainer.should_stop = self._is_done()
@@ -66,6 +67,8 @@ class Clock(pl.Callback):
         self.progress.next_epoch()
         self._read_clock(trainer)
         self.save(trainer)
+        if self._stop_asked(trainer):
+            self._stop()
         trainer.should_stop = self._is_done()
 
     def save(self, trainer: pl.Trainer) -> None:
@@ -79,6 +82,9 @@ class Clock(pl.Callback):
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if hasattr(self, "signals"):
             self.signals.restore()
+
+    def _stop(self) -> NoReturn:
+        raise Interrupted(self.signals.received or signal.SIGTERM)  # perhaps another rank got it
 
     def _is_done(self) -> bool:
         return self.progress.share_done(self.config) >= 1.0 or not self.keep_best.is_patient

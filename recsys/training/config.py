@@ -30,7 +30,7 @@ class TrainingConfig(Section):
     """Training ends, and the schedule with it, at the first of the two limits."""
     patience: NonNegativeInt = 10
     """Validations without a better NDCG@10 before training stops."""
-    batch_tokens: PositiveInt = 8192
+    batch_tokens: PositiveInt = 4096
     """Positions in a batch on each device, padding included."""
     windows: WindowKind = "all"
     """`last`: each user's most recent clicks; `all`: every training click once an epoch."""

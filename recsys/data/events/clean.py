@@ -38,8 +38,8 @@ def sort_clicks(users: NDArray[np.int32], items: NDArray[np.int32], times: Int64
 def _order(users: NDArray[np.int32], times: Int64) -> Int64:
     if len(users) == 0:
         return np.zeros(0, np.int64)
-    first = times.min()
-    bits = int(times.max() - first).bit_length()
+    first = int(times.min())
+    bits = (int(times.max()) - first).bit_length()
     if bits + int(users.max()).bit_length() > 63:
         return np.lexsort((times, users))
     # user and time side by side in one number sort in half the time

@@ -22,15 +22,23 @@ def find_files(path: Path, what: str) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = sorted(file for file in path.iterdir() if file.is_file() and _format_of(file) is not None)
+        found = sorted(file for file in path.iterdir() if _is_part(file))
         if not found:
-            raise DataError(f"{what}: the directory {path} holds no file that ends in {', '.join(SUFFIXES)}")
+            raise DataError(
+                f"{what}: the directory {path} holds no file that ends in {', '.join(SUFFIXES)}; "
+                f"a glob such as {path / '*'} takes files of any name"
+            )
         return found
     matched = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
     found = [file for file in matched if file.is_file()]
     if not found:
         raise DataError(f"{what}: there is no file {path}{_near(path)}")
     return found
+
+
+def _is_part(file: Path) -> bool:
+    """Names that begin with a dot or an underscore are other programs' notes."""
+    return file.is_file() and not file.name.startswith((".", "_")) and _format_of(file) is not None
 
 
 def format_of(file: Path, configured: Format) -> Format:

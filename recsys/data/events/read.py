@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from recsys.data.events.conditions import rows_that_count
 from recsys.data.events.config import EventsConfig
-from recsys.data.events.files import format_of
-from recsys.data.events.ids import Coded, code_ids
+from recsys.data.events.ids import code_ids, id_faults
 from recsys.data.events.table import Tables, read_tables
-from recsys.data.events.times import better_unit, parse_times
+from recsys.data.events.times import OUTSIDE, Times, better_unit, parse_times
 from recsys.errors import DataError
 
 REJECTED = {
@@ -52,62 +51,51 @@ def read_events(config: EventsConfig, extra_columns: Sequence[str] = ()) -> Even
     tables = read_tables(
         config, [columns.user, columns.item, columns.time, *others, *extra_columns], "data.events.path"
     )
-    is_text = format_of(tables.files[0], config.format) == "csv"
     frame = tables.frame
-    counts = rows_that_count(frame, config.keep)
-    users = code_ids(frame[columns.user], is_text_file=is_text)
-    items = code_ids(frame[columns.item], is_text_file=is_text)
+    counts = rows_that_count(frame, config.keep).to_numpy()
+    users, items = code_ids(frame[columns.user]), code_ids(frame[columns.item])
     times = parse_times(frame[columns.time], config.time_kind, config.time_unit)
-    is_fine = (users.codes > 0) & (items.codes > 0) & times.faults.is_null().to_numpy()
-    kept = np.flatnonzero(is_fine & counts.to_numpy())
-    bad = pl.Series(np.flatnonzero(~is_fine & counts.to_numpy()))
-    rejected = _rejected(tables, bad, config, [_faults(frame, config, bad, users, items), times.faults.gather(bad)])
+    is_fine = (users.codes > 0) & (items.codes > 0) & times.usable
+    kept = is_fine & counts
+    users, items = (coded.take(kept, is_text_file=tables.is_text) for coded in (users, items))
+    rejected = _rejected(tables, np.flatnonzero(~is_fine & counts), config, times)
     return Events(
-        users=users.codes[kept],
-        items=items.codes[kept],
-        times=times.values.gather(pl.Series(kept)).to_numpy() if len(kept) else np.zeros(0, np.int64),
+        users=users.codes,
+        items=items.codes,
+        times=times.values(kept),
         user_ids=users.ids,
         item_ids=items.ids,
-        extra=frame.select(extra_columns)[kept] if extra_columns else pl.DataFrame(),
+        extra=frame.select(extra_columns).filter(pl.Series(kept)) if extra_columns else pl.DataFrame(),
         rejected=rejected,
         rows_in=frame.height + tables.broken.height,
         filtered=int((~counts).sum()),
-        unit_hint=_unit_hint(frame[columns.time], config, times.faults),
+        unit_hint=_unit_hint(frame[columns.time], config, rejected["reason"]),
         warnings=tables.warnings,
     )
 
 
-def _faults(frame: pl.DataFrame, config: EventsConfig, bad: pl.Series, users: Coded, items: Coded) -> pl.Series:
-    user = Coded(users.codes[bad.to_numpy()], users.ids).faults(frame[config.columns.user].gather(bad))
-    item = Coded(items.codes[bad.to_numpy()], items.ids).faults(frame[config.columns.item].gather(bad))
-    return pl.select(pl.coalesce(user, item)).to_series()
-
-
-def _rejected(tables: Tables, bad: pl.Series, config: EventsConfig, reasons: list[pl.Series]) -> pl.DataFrame:
-    places = bad.to_numpy()
-    file = np.searchsorted(np.array(tables.starts), places, side="right") - 1
-    columns = config.columns
-    words = {
-        role: tables.frame[name].gather(bad).cast(pl.String)
-        for role, name in (("user", columns.user), ("item", columns.item), ("time", columns.time))
-    }
+def _rejected(tables: Tables, places: NDArray[np.int64], config: EventsConfig, times: Times) -> pl.DataFrame:
+    """The rows at `places`, in the words of the log, and those that are no rows."""
+    bad = pl.Series(places)
+    names = {"user": config.columns.user, "item": config.columns.item, "time": config.columns.time}
+    raw = {role: tables.frame[name].gather(bad) for role, name in names.items()}
+    faults = [id_faults(raw["user"]), id_faults(raw["item"]), times.faults(bad)]
+    files, numbers = tables.origin(places)
     rows = pl.DataFrame(
         {
-            "file": pl.Series([str(tables.files[number]) for number in file], dtype=pl.String),
-            "row": pl.Series(places - np.array(tables.starts)[file] + 1, dtype=pl.Int64),
-            "reason": pl.select(pl.coalesce(reasons)).to_series(),
-            **words,
+            "file": pl.Series(files, dtype=pl.String),
+            "row": numbers,
+            "reason": pl.select(pl.coalesce(faults)).to_series(),
+            **{role: values.cast(pl.String) for role, values in raw.items()},
         }
     )
-    return pl.concat([rows, tables.broken], how="diagonal").select(
-        pl.col(name).cast(kind) if name in (*rows.columns, "text") else pl.lit(None, kind).alias(name)
-        for name, kind in REJECTED.items()
-    )
+    both = pl.concat([rows, tables.broken.with_columns(pl.col("row").cast(pl.Int64))], how="diagonal")
+    return both.select(pl.col(name).cast(kind) for name, kind in REJECTED.items())
 
 
-def _unit_hint(raw: pl.Series, config: EventsConfig, faults: pl.Series) -> str:
+def _unit_hint(raw: pl.Series, config: EventsConfig, reasons: pl.Series) -> str:
     """What to say where times lie outside a sensible calendar."""
-    if config.time_kind != "calendar" or not faults.str.ends_with("outside 1990-2100").any():
+    if not reasons.str.ends_with(OUTSIDE).any():
         return ""
     unit = better_unit(raw, config.time_unit)
     if unit is not None:

@@ -2,16 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import polars as pl
+import polars.selectors as cs
+from numpy.typing import NDArray
 
 from recsys.data.events.config import Format
 from recsys.data.events.files import find_files, format_of
+from recsys.data.events.ids import whole_numbers
 from recsys.data.events.json_lines import read_json_lines
 from recsys.data.events.separated import read_separated
-from recsys.data.events.source import Source, Table, require_columns
+from recsys.data.events.source import Source, Table, number_rows, require_columns
 from recsys.errors import DataError
 
 
@@ -32,13 +37,24 @@ class Location(Protocol):
 
 @dataclass(frozen=True)
 class Tables:
-    """Several files as one: `starts[n]` is where file n's rows begin in `frame`."""
+    """Several files as one: file n's rows begin at `starts[n]` in `frame`; its Table says what their numbers are."""
 
     frame: pl.DataFrame
     broken: pl.DataFrame
     files: tuple[Path, ...]
     starts: tuple[int, ...]
+    numbers: tuple[NDArray[np.int64] | None, ...]
     warnings: tuple[str, ...]
+    is_text: bool
+    """Whether none of the files has types of its own."""
+
+    def origin(self, places: NDArray[np.int64]) -> tuple[list[str], NDArray[np.int64]]:
+        """The file, and the row's number in it, of the rows at places in `frame`."""
+        owners = np.searchsorted(self.starts, places, side="right") - 1
+        rows = places - np.array(self.starts)[owners]
+        for owner in np.unique(owners):
+            rows[owners == owner] = number_rows(rows[owners == owner], self.numbers[owner])
+        return [str(self.files[owner]) for owner in owners], rows
 
 
 def read_tables(location: Location, columns: Sequence[str], what: str) -> Tables:
@@ -46,16 +62,15 @@ def read_tables(location: Location, columns: Sequence[str], what: str) -> Tables
     files = find_files(location.path, what)
     wanted = list(dict.fromkeys(columns))
     tables = [_read(file, location, wanted) for file in files]
-    starts, rows = [], 0
-    for table in tables:
-        starts.append(rows)
-        rows += table.frame.height
+    heights = [table.frame.height for table in tables]
     return Tables(
         frame=_joined(tables, files),
         broken=pl.concat([table.broken for table in tables]),
         files=tuple(files),
-        starts=tuple(starts),
+        starts=(0, *accumulate(heights[:-1])),
+        numbers=tuple(table.numbers for table in tables),
         warnings=tuple(warning for table in tables for warning in table.warnings),
+        is_text=all(format_of(file, location.format) == "csv" for file in files),
     )
 
 
@@ -73,18 +88,32 @@ def _read(file: Path, location: Location, columns: list[str]) -> Table:
 def _read_parquet(file: Path, columns: list[str]) -> Table:
     try:
         require_columns(file, columns, list(pl.read_parquet_schema(file)))
-        return Table(pl.read_parquet(file, columns=columns).select(columns))
+        frame = pl.read_parquet(file, columns=columns).select(columns)
+        return Table(frame.with_columns(cs.by_dtype(pl.Categorical, pl.Enum).cast(pl.String)))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{file} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
 
 
 def _joined(tables: list[Table], files: list[Path]) -> pl.DataFrame:
-    first = tables[0].frame
-    for table, file in zip(tables, files, strict=True):
-        for name in first.columns:
-            one, other = first.schema[name], table.frame.schema[name]
-            if one != other and pl.Null not in (one, other) and not (one.is_integer() and other.is_integer()):
-                raise DataError(
-                    f"the column {name!r} is {one} in {files[0]} and {other} in {file}; write both in one type"
-                )
-    return pl.concat([table.frame for table in tables], how="vertical_relaxed", rechunk=True)
+    if len(tables) == 1:
+        return tables[0].frame
+    return pl.DataFrame([_column(name, tables, files) for name in tables[0].frame.columns])
+
+
+def _column(name: str, tables: list[Table], files: list[Path]) -> pl.Series:
+    """One column of all files; DataError where their types differ by more than a width."""
+    known = [
+        (table.frame[name], file)
+        for table, file in zip(tables, files, strict=True)
+        if table.frame.height and table.frame.schema[name] != pl.Null
+    ]
+    one, first = known[0] if known else (tables[0].frame[name], files[0])
+    for other, file in known:
+        if other.dtype != one.dtype and not (one.dtype.is_integer() and other.dtype.is_integer()):
+            raise DataError(
+                f"the column {name!r} is {one.dtype} in {first} and {other.dtype} in {file}; write both in one type"
+            )
+    columns = [table.frame[name] for table in tables]
+    if any(other.dtype != one.dtype for other, _ in known):
+        return whole_numbers(pl.concat([column.cast(pl.Int128) for column in columns], rechunk=True))
+    return pl.concat([column.cast(one.dtype) for column in columns], rechunk=True)

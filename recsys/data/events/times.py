@@ -38,6 +38,10 @@ class Times:
         """[rows] whether the time breaks no rule."""
         return self.parsed.is_between(self.earliest, self.latest).fill_null(False).to_numpy()
 
+    def values(self, rows: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Of chosen rows, all of them usable."""
+        return self.parsed.filter(pl.Series(rows)).to_numpy()
+
     def faults(self, rows: pl.Series) -> pl.Series:
         """Of chosen rows: why the time is not usable; null where it is."""
         name = self.raw.name
@@ -91,23 +95,23 @@ def _parse_text(raw: pl.Series, factor: float | None) -> pl.Series:
     missing = raw.null_count()
     if integers.null_count() == missing:
         return _scaled_integers(integers, factor)
-    decimals = raw.cast(pl.Float64, strict=False)
-    times = _scaled_decimals(decimals, factor)
-    if factor is not None:  # whole numbers stay exact; without a factor, decimals are ranks and all must be ranked
+    times = _scaled_decimals(raw.cast(pl.Float64, strict=False), factor)
+    if factor is not None or times.null_count() == integers.null_count():
+        # whole numbers stay exact, unless there are decimals without a factor: then all are ranked together
         times = _scaled_integers(integers, factor).fill_null(times)
     return times if times.null_count() == missing else times.fill_null(_parse_iso(raw))
 
 
 def _scaled_integers(raw: pl.Series, factor: float | None) -> pl.Series:
     """Whole units to microseconds."""
-    fitting = raw.cast(pl.Int128).clip(-LARGEST, LARGEST).cast(pl.Int64) if raw.dtype != pl.Int64 else raw
+    is_wide = raw.dtype in (pl.UInt64, pl.UInt128, pl.Int128)
+    fitting = (raw.cast(pl.Int128).clip(-LARGEST, LARGEST) if is_wide else raw).cast(pl.Int64)
     if factor is not None and factor < 1.0:
         return fitting // round(1.0 / factor)
     whole = int(factor or 1.0)
     limit = LARGEST // whole
-    beyond = (fitting.abs() > limit).fill_null(False)
-    scaled = fitting.clip(-limit, limit) * whole
-    return scaled.set(beyond, LARGEST) if beyond.any() else scaled
+    beyond = ~fitting.is_between(-limit, limit)
+    return (fitting.clip(-limit, limit) * whole).set(beyond.fill_null(False), LARGEST)
 
 
 def _scaled_decimals(decimals: pl.Series, factor: float | None) -> pl.Series:
