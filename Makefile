@@ -6,6 +6,7 @@ INSTALLED := .venv/.installed
 .PHONY: quickstart test test-slow lint
 
 quickstart: $(INSTALLED)
+	$(BIN)/recsys simulate --out runs/simulated/clicks.parquet
 	$(BIN)/recsys run configs/quickstart.yaml
 
 test: lint

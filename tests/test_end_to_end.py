@@ -1,7 +1,8 @@
 """The promises that only the whole keeps: what goes in comes out, and every stage agrees with the next."""
 
 import json
-import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -70,9 +71,9 @@ def test_the_independent_scorer_agrees(everything):
     if not scorer.exists():
         pytest.skip(f"the independent scorer is not at {scorer}")
     workdir, made = everything
-    output = os.popen(
-        f"python {scorer} --recs {workdir}/evaluation/lists.parquet --truth {workdir}/evaluation/truth.parquet"
-    ).read()
+    evaluation = workdir / "evaluation"
+    command = [scorer, "--recs", evaluation / "lists.parquet", "--truth", evaluation / "truth.parquet"]
+    output = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=True).stdout
     scored = json.loads(output)
     metrics = made.evaluated.evaluation.retriever
     assert scored["HR@10"] == pytest.approx(metrics.hit_rate)
@@ -98,8 +99,8 @@ def test_integer_ids_come_back_as_integers(small_log_file, tmp_path):
     run_all(tmp_path / "run", tmp_path / "numbers.parquet", training=TRAINING | {"max_epochs": 1})
     for name in ("recommendations/*.parquet", "evaluation/lists.parquet", "evaluation/truth.parquet"):
         schema = pl.read_parquet(tmp_path / "run" / name).schema
-        assert schema["user_id"] == pl.Int32, name
-        assert schema["item_id"] == pl.UInt16, name
+        assert schema["user_id"].is_integer(), name
+        assert schema["item_id"].is_integer(), name
     assert recsys.load(tmp_path / "run" / "bundle").similar(3, k=1)[0].item in range(40)
 
 
