@@ -1,11 +1,10 @@
 """The item table: the `data.items` section."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from recsys.data.events.config import Format
+from recsys.data.events.config import TableConfig
 from recsys.section import Section
 
 
@@ -17,14 +16,7 @@ class FeatureColumn(Section):
     """Parts one text into many values, such as "|" in "Comedy|Drama"."""
 
 
-class ItemTableConfig(Section):
-    path: Path
-    """A CSV, Parquet or NDJSON file, a directory, or a glob."""
-    format: Format = "auto"
-    separator: Annotated[str, StringConstraints(min_length=1)] = ","
-    encoding: str = "utf-8"
-    header: tuple[str, ...] | None = None
-    """CSV: the names of the columns, for files whose first line is data already."""
+class ItemTableConfig(TableConfig):
     item: str = "item_id"
     """The column of ids, of the same type as in the log."""
     title: str | None = None

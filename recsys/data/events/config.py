@@ -13,6 +13,21 @@ Format = Literal["auto", "csv", "parquet", "ndjson"]
 Operator = Literal["==", "!=", ">=", "<=", ">", "<"]
 
 
+class TableConfig(Section):
+    """Where a table lies, and what its files are like."""
+
+    path: Path
+    """A file, a directory of files, or a glob."""
+    format: Format = "auto"
+    """auto: by the files' names (.csv, .tsv, .txt, .dat; .parquet; .ndjson, .jsonl; each may end in .gz)."""
+    separator: Annotated[str, StringConstraints(min_length=1)] = ","
+    """CSV: what separates the fields, one character or more, such as "::"."""
+    encoding: str = "utf-8"
+    """CSV and NDJSON: any encoding that Python knows."""
+    header: tuple[str, ...] | None = None
+    """CSV: the names of the columns, for files whose first line is data already."""
+
+
 class ColumnsConfig(Section):
     """What the log's columns are called."""
 
@@ -38,17 +53,7 @@ class MinClicksConfig(Section):
     """Again and again until nothing is left to leave out; false: once, items first."""
 
 
-class EventsConfig(Section):
-    path: Path
-    """A file, a directory of files, or a glob."""
-    format: Format = "auto"
-    """auto: by the files' names (.csv, .tsv, .txt, .dat; .parquet; .ndjson, .jsonl; each may end in .gz)."""
-    separator: Annotated[str, StringConstraints(min_length=1)] = ","
-    """CSV: what separates the fields, one character or more, such as "::"."""
-    encoding: str = "utf-8"
-    """CSV and NDJSON: any encoding that Python knows."""
-    header: tuple[str, ...] | None = None
-    """CSV: the names of the columns, for files whose first line is data already."""
+class EventsConfig(TableConfig):
     columns: ColumnsConfig = ColumnsConfig()
     time_kind: TimeKind = "calendar"
     """calendar: a clock. relative: gaps mean something, dates do not. order: only the order means something."""

@@ -4,35 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import polars as pl
 import polars.selectors as cs
 from numpy.typing import NDArray
 
-from recsys.data.events.config import Format
+from recsys.data.events.config import TableConfig
 from recsys.data.events.files import find_files, format_of
 from recsys.data.events.ids import whole_numbers
 from recsys.data.events.json_lines import read_json_lines
 from recsys.data.events.separated import read_separated
 from recsys.data.events.source import Source, Table, number_rows, require_columns
 from recsys.errors import DataError
-
-
-class Location(Protocol):
-    """What the log's and the item table's configuration have in common."""
-
-    @property
-    def path(self) -> Path: ...
-    @property
-    def format(self) -> Format: ...
-    @property
-    def separator(self) -> str: ...
-    @property
-    def encoding(self) -> str: ...
-    @property
-    def header(self) -> tuple[str, ...] | None: ...
 
 
 @dataclass(frozen=True)
@@ -57,7 +41,7 @@ class Tables:
         return [str(self.files[owner]) for owner in owners], rows
 
 
-def read_tables(location: Location, columns: Sequence[str], what: str) -> Tables:
+def read_tables(location: TableConfig, columns: Sequence[str], what: str) -> Tables:
     """The columns of every file; `what` is the configuration's key. DataError where a file cannot be read."""
     files = find_files(location.path, what)
     wanted = list(dict.fromkeys(columns))
@@ -74,7 +58,7 @@ def read_tables(location: Location, columns: Sequence[str], what: str) -> Tables
     )
 
 
-def _read(file: Path, location: Location, columns: list[str]) -> Table:
+def _read(file: Path, location: TableConfig, columns: list[str]) -> Table:
     match format_of(file, location.format):
         case "parquet":
             return _read_parquet(file, columns)
