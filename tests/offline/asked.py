@@ -1,10 +1,14 @@
-"""A small offline job, also as a process of its own: python -m tests.offline.asked WORKDIR."""
+"""A small offline job, also as a process of its own: python -m tests.offline.asked WORKDIR DIRECTORY STEP."""
 
+import itertools
+import os
+import signal
 import sys
 from pathlib import Path
 
 import polars as pl
 
+from recsys import durable
 from recsys.bundle.opened import open_bundle
 from recsys.data.dataset import Dataset, open_dataset
 from recsys.offline.recommend import OfflineResult, recommend_users
@@ -40,7 +44,18 @@ def by_user(directory: Path) -> dict[object, list[tuple[object, float, str]]]:
     return found
 
 
+def kill_myself_at(step: int) -> None:
+    """SIGKILL before the step-th durable write from now."""
+    steps = itertools.count(1)
+
+    def before_write(_: Path) -> None:
+        if next(steps) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    durable.before_write = before_write
+
+
 if __name__ == "__main__":
     asked = Asked(Path(sys.argv[1]))
-    print("begins", flush=True)
+    kill_myself_at(int(sys.argv[3]))
     asked.ask(Path(sys.argv[2]), part_size=1)
