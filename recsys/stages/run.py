@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from recsys.config import RunConfig
 from recsys.data.dataset import REPORT
+from recsys.errors import ConfigError
 from recsys.stages.evaluate import Evaluated, evaluate
 from recsys.stages.index import Published, index
 from recsys.stages.prepare import Prepared, prepare
@@ -39,6 +41,8 @@ class Everything:
 def run(session: Session, *, restart: bool = False, show: Callable[[Result], object] = id) -> Everything:
     """`show` gets each stage's result as soon as there is one."""
 
+    _require_files(session.config)
+
     def shown(result: R) -> R:
         show(result)
         return result
@@ -50,3 +54,15 @@ def run(session: Session, *, restart: bool = False, show: Callable[[Result], obj
         published=shown(index(session)),
         recommended=shown(recommend(session)),
     )
+
+
+def _require_files(config: RunConfig) -> None:
+    """ConfigError for a file that only a late stage reads: better told before an hour of training than after it."""
+    late = {
+        "evaluation.ideal": config.evaluation.ideal,
+        "recommend.users": config.recommend.users,
+        "recommend.histories": config.recommend.histories,
+    }
+    for key, path in late.items():
+        if path is not None and not path.is_file():
+            raise ConfigError(f"{key}: there is no file {path}")

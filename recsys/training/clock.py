@@ -71,6 +71,11 @@ class Clock(pl.Callback):
             self._stop()
         trainer.should_stop = self._is_done()
 
+    def on_fit_end(self, trainer: pl.Trainer, _: pl.LightningModule) -> None:
+        """A signal that came while the best weights were written: they are safe, and what was to follow does not."""
+        if self._stop_asked(trainer):
+            self._stop()
+
     def save(self, trainer: pl.Trainer) -> None:
         self.saved = self.progress.seconds
         trainer.save_checkpoint(self.directory / LAST, weights_only=False)

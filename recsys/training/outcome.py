@@ -30,9 +30,11 @@ class TrainingOutcome(Section):
 
 
 def read_outcome(directory: Path) -> TrainingOutcome | None:
-    """None where no training has finished."""
+    """None where no training has finished, or its weights are gone."""
     path = directory / RECORD
-    return TrainingOutcome.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None
+    if not (path.exists() and (directory / BEST).is_dir()):
+        return None
+    return TrainingOutcome.model_validate_json(path.read_text(encoding="utf-8"))
 
 
 def load_best(directory: Path) -> Retriever:
