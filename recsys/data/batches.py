@@ -86,6 +86,10 @@ class EpochPlan:
     def __len__(self) -> int:
         return len(self.batches)
 
+    def clicks_from(self, first: int) -> int:
+        """Targets of the batches from `first` on, all ranks together."""
+        return sum(int(self.windows.lengths[rows].sum()) for rows in self.batches[first:])
+
 
 @dataclass(frozen=True)
 class Shard:

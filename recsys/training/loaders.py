@@ -19,6 +19,7 @@ class EpochLoader:
         shard = current_shard()
         plan = self.batches.plan(self.progress.epoch, shard)
         self.progress.batches_per_epoch = len(plan)
+        self.progress.clicks_ahead = plan.clicks_from(self.progress.batch)
         return self.batches.iterate(plan, first=self.progress.batch, shard=shard)
 
 

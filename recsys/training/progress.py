@@ -15,6 +15,8 @@ class Progress:
     clicks: int = 0
     seconds: float = 0.0
     batches_per_epoch: int = 1
+    clicks_ahead: int = 0
+    """Clicks of the epoch that were still to come when it was begun, or resumed."""
 
     def share_done(self, config: TrainingConfig) -> float:
         """The larger of the shares of epochs and of minutes, at most 1."""

@@ -94,6 +94,7 @@ class ProgressBar(pl.Callback):
         )
 
     def on_train_batch_end(self, _: Any, __: Any, outputs: Any, batch: SequenceBatch, batch_index: int) -> None:
+        self.bar.total = self.progress.clicks_ahead
         if not self.bar.disable and batch_index % 10 == 0:
             best = self.keep_best.best
             verdict = "" if best is None else f", best NDCG@10 {best:.4f} (epoch {self.keep_best.best_epoch})"
