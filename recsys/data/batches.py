@@ -126,7 +126,7 @@ class TrainingBatches:
     def build(self, windows: Windows, num_targets: int) -> SequenceBatch:
         return SequenceBatch(
             items_BL=gather_padded(self.dataset.histories.items, windows.starts, windows.lengths),
-            times_BL=gather_padded(self.dataset.histories.times, windows.starts, windows.lengths),
+            times_BL=None,  # no mixer reads them yet
             lengths_B=torch.from_numpy(windows.lengths),
             targets_BL=gather_padded(self.dataset.histories.items, windows.starts + 1, windows.lengths),
             users_B=torch.from_numpy(windows.users),

@@ -16,22 +16,22 @@ from recsys.durable import replaced_file
 from recsys.errors import BundleError
 
 DIGEST_BYTES = hashlib.sha256().digest_size
-LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
+NEXT, LAST, PREVIOUS = "next.ckpt", "last.ckpt", "previous.ckpt"
 
 
 class DurableCheckpointIO(CheckpointIO):
     """Lightning's way to disk, ours underneath. `path` names the newest generation."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        target = Path(path)
+        last = Path(path)
         payload = io.BytesIO()
         torch.save(checkpoint, payload)
-        with replaced_file(target) as temporary:
-            with temporary.open("wb") as file:
-                file.write(payload.getbuffer())
-                file.write(hashlib.sha256(payload.getbuffer()).digest())
-            if target.exists():
-                target.rename(target.with_name(PREVIOUS))
+        with replaced_file(last.with_name(NEXT)) as temporary, temporary.open("wb") as file:
+            file.write(payload.getbuffer())
+            file.write(hashlib.sha256(payload.getbuffer()).digest())
+        if last.exists():
+            last.replace(last.with_name(PREVIOUS))
+        last.with_name(NEXT).replace(last)
 
     def load_checkpoint(self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True) -> Any:
         return torch.load(io.BytesIO(read_verified(Path(path))), map_location=map_location, weights_only=True)
@@ -51,21 +51,25 @@ def read_verified(path: Path) -> bytes:
 
 def newest_checkpoint(directory: Path) -> Path | None:
     """The newest generation that verifies; None where there is none yet. BundleError where all are damaged."""
-    found = [path for path in (directory / LAST, directory / PREVIOUS) if path.exists()]
-    damage: list[BundleError] = []
-    for path in found:
+    damaged: dict[Path, BundleError] = {}
+    for path in (directory / name for name in (NEXT, LAST, PREVIOUS)):
+        if not path.exists():
+            continue
         try:
             read_verified(path)
         except BundleError as error:
-            damage.append(error)
+            damaged[path] = error
         else:
+            for worthless in damaged:  # the next save must not move it over this one
+                worthless.unlink()
             return path
-    if damage:
-        raise BundleError(f"{damage[0]}, and no older one can be used; start again with --restart") from damage[0]
+    if damaged:
+        newest = next(iter(damaged.values()))
+        raise BundleError(f"{newest}, and no older one can be used; start again with --restart") from newest
     return None
 
 
 def remove_checkpoints(directory: Path) -> None:
     """Newest first, so that a kill in between leaves nothing newer than what is left."""
-    for name in (LAST, PREVIOUS):
+    for name in (NEXT, LAST, PREVIOUS):
         (directory / name).unlink(missing_ok=True)

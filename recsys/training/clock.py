@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
@@ -13,6 +14,7 @@ from recsys.data.batches import SequenceBatch
 from recsys.errors import Interrupted
 from recsys.training.checkpoints import LAST
 from recsys.training.config import TrainingConfig
+from recsys.training.hardware import choose_hardware
 from recsys.training.interrupts import SignalNote
 from recsys.training.optimizer import learning_rate
 from recsys.training.progress import Progress
@@ -41,11 +43,15 @@ class Clock(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, _: pl.LightningModule) -> None:
         self.signals = SignalNote()
         self.signals.install()  # after Lightning's own, which would end the process with exit code 0
+        if trainer.world_size > 1:  # the process that started this one has it too, and passes it on
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        torch.set_num_threads(choose_hardware(self.config).threads)
         self.started, self.saved = time.monotonic() - self.progress.seconds, self.progress.seconds
         trainer.should_stop = self._is_done()
 
     def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
-        torch.manual_seed(hash((self.seed, self.progress.step, trainer.global_rank)) & (2**63 - 1))
+        entropy = np.random.SeedSequence([self.seed, self.progress.step, trainer.global_rank])
+        torch.manual_seed(int(entropy.generate_state(1, np.uint64)[0] >> 1))
         rate = learning_rate(self.config.optimizer, self.progress.share_done(self.config))
         for group in trainer.optimizers[0].param_groups:
             group["lr"] = rate
@@ -55,12 +61,14 @@ class Clock(pl.Callback):
         self.progress.step += 1
         self.progress.clicks += batch.num_targets
         self._read_clock(trainer)
+        trainer.should_stop = self._is_done()
+        if trainer.should_stop or self.progress.is_epoch_over:
+            return  # validation comes first: a checkpoint without its verdict could not go on as this run does
         if self._stop_asked(trainer):
             self.save(trainer)
             self._stop()
         if self.progress.seconds - self.saved > 60 * self.config.checkpoint_minutes:
             self.save(trainer)
-        trainer.should_stop = self._is_done()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, _: pl.LightningModule) -> None:
         """Runs after validation, so an epoch's checkpoint holds its verdict."""

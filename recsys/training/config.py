@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from recsys.data.windows import WindowKind
 from recsys.model.objectives import FullSoftmaxConfig, ObjectiveConfig
@@ -28,7 +28,7 @@ class TrainingConfig(Section):
     max_epochs: PositiveInt = 100
     max_minutes: PositiveFloat | None = None
     """Training ends, and the schedule with it, at the first of the two limits."""
-    patience: NonNegativeInt = 10
+    patience: PositiveInt = 10
     """Validations without a better NDCG@10 before training stops."""
     batch_tokens: PositiveInt = 4096
     """Positions in a batch on each device, padding included."""

@@ -1,6 +1,5 @@
 """Trains a retriever on a prepared dataset and leaves its best weights in a directory; resumes by itself."""
 
-import os
 import shutil
 import signal
 from collections.abc import Callable
@@ -12,10 +11,11 @@ from pathlib import Path
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
-from torch.multiprocessing.spawn import ProcessRaisedException
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 
 from recsys.data.batches import TrainingBatches
 from recsys.data.dataset import Dataset
+from recsys.durable import sweep
 from recsys.errors import DataError, Interrupted
 from recsys.model.retriever import Retriever, RetrieverConfig
 from recsys.training.checkpoints import DurableCheckpointIO, newest_checkpoint, remove_checkpoints
@@ -23,11 +23,12 @@ from recsys.training.clock import Clock
 from recsys.training.config import TrainingConfig
 from recsys.training.hardware import Hardware, choose_hardware
 from recsys.training.identity import Identity
-from recsys.training.interrupts import forwarded
+from recsys.training.interrupts import Forwarding
 from recsys.training.loaders import EpochLoader
-from recsys.training.outcome import Finish, TrainingOutcome, read_outcome
+from recsys.training.outcome import RECORD, Finish, TrainingOutcome, read_outcome
 from recsys.training.progress import Progress
 from recsys.training.quiet import without_chatter
+from recsys.training.ranks import error_of_rank
 from recsys.training.reporting import EpochRecord, ProgressBar, Reporter
 from recsys.training.retrieval_task import RetrievalTask
 from recsys.training.validation import KeepBest, Validator
@@ -66,8 +67,9 @@ def fit_retriever(
     Raises ConfigError where the directory was trained under another configuration, Interrupted after a signal.
     """
     if restart:
-        shutil.rmtree(job.directory, ignore_errors=True)
+        forget(job.directory)
     job.directory.mkdir(parents=True, exist_ok=True)
+    sweep(job.directory)
     job.identity().claim(job.directory)
     if read_outcome(job.directory) is None:
         hardware = choose_hardware(job.training)
@@ -86,19 +88,20 @@ def train(
     checkpoint: Path | None,
     on_epoch: Callable[[EpochRecord], None] | None,
 ) -> None:
-    torch.set_num_threads(hardware.threads)
-    progress = Progress()
+    progress = Progress(precision=hardware.precision)
     # a listener lives in this process; with several, they train elsewhere and it is told afterwards
     listeners = [on_epoch] if on_epoch is not None and hardware.devices == 1 else []
     loader = EpochLoader(build_batches(job), progress)
-    with without_chatter(), _signals(hardware):
+    with without_chatter(), _signals(hardware) as signals:
         trainer = build_trainer(job, hardware, progress, listeners)
         try:
             trainer.fit(build_task(job), loader, ckpt_path=checkpoint, weights_only=True)
         except SIGTERMException as error:
             raise Interrupted(signal.SIGTERM) from error
-        except ProcessRaisedException as error:
-            raise Interrupted(signal.SIGTERM) from error
+        except (ProcessRaisedException, ProcessExitedException) as error:
+            if signals.received is not None:
+                raise Interrupted(signals.received) from error
+            raise error_of_rank(error) or error from None
     if on_epoch is not None and hardware.devices > 1:
         outcome = read_outcome(job.directory)
         for record in outcome.history if outcome else ():
@@ -165,12 +168,20 @@ def build_batches(job: RetrievalJob) -> TrainingBatches:
     return batches
 
 
-def _signals(hardware: Hardware) -> AbstractContextManager[None]:
+def forget(directory: Path) -> None:
+    """What was trained there; in an order that leaves, wherever it is stopped, nothing that could pass for a model."""
+    if directory.exists():
+        (directory / RECORD).unlink(missing_ok=True)
+        remove_checkpoints(directory)
+        shutil.rmtree(directory)
+
+
+def _signals(hardware: Hardware) -> AbstractContextManager[Forwarding]:
     """One process notes signals itself; of several, this one passes them on to those that train."""
-    return nullcontext() if hardware.devices == 1 else forwarded(_send_to_children)
+    forwarding = Forwarding(_stop_children)
+    return nullcontext(forwarding) if hardware.devices == 1 else forwarding.installed()
 
 
-def _send_to_children(number: int) -> None:
+def _stop_children() -> None:
     for child in active_children():
-        if child.pid is not None:
-            os.kill(child.pid, number)
+        child.terminate()

@@ -24,7 +24,9 @@ class Hardware:
         """One process, or one a device in data-parallel training (gloo on the CPU, NCCL on CUDA)."""
         if self.devices == 1:
             return SingleDeviceStrategy(torch.device(self.device, 0) if self.device == "cuda" else torch.device("cpu"))
-        return DDPStrategy(start_method="spawn", process_group_backend="gloo" if self.device == "cpu" else "nccl")
+        backend = "gloo" if self.device == "cpu" else "nccl"
+        # no buffer ever changes, so none needs to be sent
+        return DDPStrategy(start_method="spawn", process_group_backend=backend, broadcast_buffers=False)
 
     def __str__(self) -> str:
         count = f"{self.devices} x " if self.devices > 1 else ""

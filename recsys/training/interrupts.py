@@ -28,12 +28,28 @@ class SignalNote:
         signal.signal(number, self._usual[signal.Signals(number)])
 
 
-@contextmanager
-def forwarded(send: Callable[[int], None]) -> Iterator[None]:
-    """Passes signals on to the processes that train, and waits for what they make of it."""
-    usual = {number: signal.signal(number, lambda number, _: send(number)) for number in STOPPING}
-    try:
-        yield
-    finally:
-        for number, handler in usual.items():
+class Forwarding:
+    """Passes the first signal on, and remembers it; a second one takes its usual course."""
+
+    def __init__(self, send: Callable[[], None]) -> None:
+        self.send = send
+        self.received: int | None = None
+        self._usual = {number: signal.getsignal(number) for number in STOPPING}
+
+    @contextmanager
+    def installed(self) -> Iterator["Forwarding"]:
+        for number in STOPPING:
+            signal.signal(number, self._pass_on)
+        try:
+            yield self
+        finally:
+            self._restore()
+
+    def _pass_on(self, number: int, _: FrameType | None) -> None:
+        self.received = number
+        self._restore()
+        self.send()
+
+    def _restore(self) -> None:
+        for number, handler in self._usual.items():
             signal.signal(number, handler)

@@ -38,15 +38,22 @@ class Reporter(pl.Callback):
         self.keep_best = keep_best
         self.listeners = listeners
         self.history: list[EpochRecord] = []
+        self.clicks, self.seconds, self.loss_sum = 0, 0.0, torch.zeros(())
 
     def state_dict(self) -> dict[str, Any]:
-        return {"history": [asdict(record) for record in self.history]}
+        history = [asdict(record) for record in self.history]
+        # of several ranks this is the first one's loss: each goes on from it, so that their sum is about right
+        return {"history": history, "clicks": self.clicks, "seconds": self.seconds, "loss_sum": float(self.loss_sum)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.history = [EpochRecord(**record) for record in state_dict["history"]]
+        self.clicks, self.seconds = state_dict["clicks"], state_dict["seconds"]
+        self.loss_sum = torch.tensor(state_dict["loss_sum"])
 
     def on_train_epoch_start(self, *_: Any) -> None:
-        self.started, self.clicks, self.loss_sum = time.monotonic(), 0, torch.zeros(())
+        if self.progress.batch == 0:
+            self.clicks, self.seconds, self.loss_sum = 0, 0.0, torch.zeros(())
+        self.started = time.monotonic() - self.seconds
 
     def on_train_batch_end(self, trainer: pl.Trainer, _: Any, outputs: Any, batch: SequenceBatch, __: int) -> None:
         share = outputs["loss"].detach() * (batch.num_targets / trainer.world_size)

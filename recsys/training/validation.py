@@ -77,7 +77,7 @@ class KeepBest(pl.Callback):
 
     @property
     def is_patient(self) -> bool:
-        return self.epochs - self.best_epoch <= self.patience
+        return self.epochs - self.best_epoch < self.patience
 
     def state_dict(self) -> dict[str, Any]:
         names = ("epochs", "best_epoch", "latest", "best", "weights")

@@ -13,7 +13,9 @@ from recsys.errors import BundleError, ConfigError, Interrupted
 from recsys.training.checkpoints import LAST, PREVIOUS, newest_checkpoint
 from recsys.training.clock import Clock
 from recsys.training.fit import fit_retriever
+from recsys.training.hardware import Hardware
 from recsys.training.outcome import load_best
+from recsys.training.validation import Validator
 from tests.training.conftest import assert_same_weights
 
 EVERY_STEP = {"checkpoint_minutes": 1e-9}
@@ -77,6 +79,7 @@ def test_a_signal_leaves_a_checkpoint_and_the_resumed_run_is_the_uninterrupted_o
     assert "going on from" in told[0]
     assert_same_weights(whole.directory, job.directory)
     assert [record.epoch for record in resumed.history] == [1, 2, 3]
+    assert [record.loss for record in resumed.history] == pytest.approx([record.loss for record in outcome.history])
     assert resumed.steps == outcome.steps
     assert resumed.clicks == outcome.clicks
 
@@ -98,13 +101,13 @@ def test_killed_at_twenty_random_steps(uninterrupted, changed, tmp_path, monkeyp
 
 
 @pytest.mark.slow
-def test_killed_at_every_durable_write_of_a_save(uninterrupted, changed, tmp_path, monkeypatch):
-    whole, _ = uninterrupted
-    for nth in range(1, 25):
+def test_killed_at_every_durable_write_until_the_end(uninterrupted, changed, tmp_path, monkeypatch):
+    whole, outcome = uninterrupted
+    for nth in range(1, 10_000):
         job = changed(EVERY_STEP, directory=tmp_path / f"killed-{nth}")
 
         def work(job=job, nth=nth) -> None:
-            steps = iter(range(1, 1000))
+            steps = iter(range(1, 10_000))
 
             def kill_at_nth(_) -> None:
                 if next(steps) == nth:
@@ -113,9 +116,36 @@ def test_killed_at_every_durable_write_of_a_save(uninterrupted, changed, tmp_pat
             monkeypatch.setattr(durable, "before_write", kill_at_nth)
             fit_retriever(job, tell=quiet)
 
-        assert in_a_child(work) == -signal.SIGKILL, f"the kill at write {nth} missed its window"
+        ended = in_a_child(work)
         fit_retriever(job, tell=quiet)
         assert_same_weights(whole.directory, job.directory)
+        if ended == 0:
+            break
+        assert ended == -signal.SIGKILL, f"the kill at write {nth} missed its window"
+    assert nth > 2 * outcome.steps
+
+
+def test_killed_in_every_validation(uninterrupted, changed, tmp_path, monkeypatch):
+    whole, outcome = uninterrupted
+    for nth in range(1, len(outcome.history) + 1):
+        job = changed(EVERY_STEP, directory=tmp_path / f"killed-{nth}")
+
+        def work(job=job, nth=nth) -> None:
+            validations = iter(range(1, 100))
+            usual = Validator.__call__
+
+            def validate(self: Validator, retriever) -> float:
+                if next(validations) == nth:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return usual(self, retriever)
+
+            monkeypatch.setattr(Validator, "__call__", validate)
+            fit_retriever(job, tell=quiet)
+
+        assert in_a_child(work) == -signal.SIGKILL
+        resumed = fit_retriever(job, tell=quiet)
+        assert_same_weights(whole.directory, job.directory)
+        assert [record.loss for record in resumed.history] == pytest.approx([r.loss for r in outcome.history])
 
 
 def stop_half_way(job, monkeypatch) -> None:
@@ -147,6 +177,39 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(changed, monkeyp
     assert newest_checkpoint(job.directory) == job.directory / PREVIOUS
     fit_retriever(job, tell=quiet)
     assert_same_weights(uninterrupted[0].directory, job.directory)
+
+
+def test_a_damaged_checkpoint_never_takes_the_place_of_a_good_one(changed, monkeypatch):
+    job = changed(EVERY_STEP)
+    stop_half_way(job, monkeypatch)
+    flip(job.directory / LAST)
+    good = (job.directory / PREVIOUS).read_bytes()
+    assert newest_checkpoint(job.directory) == job.directory / PREVIOUS
+    assert not (job.directory / LAST).exists()
+    assert (job.directory / PREVIOUS).read_bytes() == good
+
+
+def test_a_restart_that_is_killed_leaves_nothing_that_passes_for_a_model(job, changed, monkeypatch):
+    fit_retriever(job, tell=quiet)
+
+    def killed(*_) -> None:
+        (job.directory / "identity.json").unlink()
+        raise KeyboardInterrupt
+
+    other = changed(model={"dim": 16})
+    with monkeypatch.context() as patch:
+        patch.setattr("recsys.training.fit.shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fit_retriever(other, restart=True, tell=quiet)
+    fit_retriever(other, tell=quiet)
+    assert load_best(other.directory).config.dim == 16
+
+
+def test_another_precision_is_refused(changed, monkeypatch):
+    stop_half_way(changed(EVERY_STEP), monkeypatch)
+    monkeypatch.setattr("recsys.training.fit.choose_hardware", lambda _: Hardware("cpu", 1, "bf16-mixed", threads=1))
+    with pytest.raises(ConfigError, match=r"training\.precision was 32-true.*is bf16-mixed here.*--restart"):
+        fit_retriever(changed(EVERY_STEP), tell=quiet)
 
 
 def test_only_damaged_checkpoints_are_refused_by_name(changed, monkeypatch):
