@@ -20,7 +20,7 @@ def simulate(
 
     given = {"num_users": users, "num_items": items, "num_clicks": clicks, "seed": seed}
     log = stage(destination, {name: value for name, value in given.items() if value is not None})
-    out.print(f"clicks  {log.clicks}\nitems   {log.items}\nideal   {log.ideal}")
+    out.print(f"clicks  {log.clicks}\nitems   {log.items}\nideal   {log.ideal}", markup=False)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,17 @@ __all__ = ["__version__", "fit", "load"]
 __version__ = version("recsys")
 
 
-def fit(events: str | Path, workdir: str | Path, overrides: Mapping[str, object] | None = None) -> "Recommender":
+def fit(
+    events: str | Path,
+    workdir: str | Path,
+    overrides: Mapping[str, object] | None = None,
+    *,
+    restart: bool = False,
+) -> "Recommender":
     """Runs every stage on a click log and opens the bundle; what is done and unchanged is not done again.
 
     `overrides` are dotted keys: {"data.events.columns.item": "sku", "training.max_minutes": 10}.
+    `restart` forgets what was trained before, and trains from the beginning.
     """
     from recsys.config import make_config
     from recsys.stages.run import run
@@ -35,7 +42,7 @@ def fit(events: str | Path, workdir: str | Path, overrides: Mapping[str, object]
     values: dict[str, JsonValue] = {"workdir": str(workdir), "data": {"events": {"path": str(events)}}}
     config = make_config(values, overrides or {}, source="recsys.fit", overrider="overrides")
     with opened(config, source="CONFIG", tell=logging.getLogger(__name__).info) as session:
-        published = run(session).published
+        published = run(session, restart=restart).published
     return load(published.pointer)
 
 

@@ -49,6 +49,7 @@ _REMEDIES: dict[str, set[int | None]] = {
     "choose a workdir that may be written": {errno.EROFS, errno.EACCES, errno.EPERM},
     "move away what stands there or choose another workdir": {errno.ENOTDIR, errno.EEXIST, errno.EISDIR},
     "check the disk": {errno.EIO},
+    "choose a workdir that can be made": {errno.ENOENT},
 }
 
 

@@ -14,6 +14,8 @@
 A message names the rule, what was found, and what to do.
 """
 
+import signal
+
 
 class RecsysError(Exception):
     """Root of the project's errors."""
@@ -61,5 +63,6 @@ class Interrupted(RecsysError):  # noqa: N818 - a state, not a fault
     """A signal asked the process to stop; what was done so far is safe."""
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__(f"stopped by signal {signal_number}")
+        name = signal.Signals(signal_number).name
+        super().__init__(f"stopped ({name}); what was done is kept, and the same command goes on from there")
         self.exit_code = 128 + signal_number

@@ -1,5 +1,6 @@
 """An opened bundle that answers `recommend` and `similar`, in external ids."""
 
+import copy
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 
 from recsys.bundle.opened import Bundle
 from recsys.data.suggestions import close_items
-from recsys.data.vocabulary import PADDING, ItemId
+from recsys.data.vocabulary import INTEGER, PADDING, ItemId
 from recsys.errors import ConfigError, DataError, UnknownItem
 from recsys.index.item_index import unit_rows
 from recsys.model.encoding import Pasts, encode_pasts
-from recsys.rules import Clicks, excluded, most_popular
+from recsys.rules import Clicks, most_popular
 from recsys.topk import Exclusions, topk
 
 Source = Literal["retriever", "popular"]
@@ -59,7 +60,8 @@ class Recommender:
 
     def __init__(self, bundle: Bundle, *, device: str = "cpu") -> None:
         self.bundle = bundle
-        self._retriever = bundle.retriever.to(device)
+        # moving a module moves it for everybody, and the bundle is not this recommender's alone
+        self._retriever = bundle.retriever if device == "cpu" else copy.deepcopy(bundle.retriever).to(device)
         self._vectors = torch.from_numpy(bundle.item_vectors).to(device)
         self._candidates = torch.from_numpy(bundle.candidates)
         self._indexed = np.flatnonzero(bundle.candidates)
@@ -87,8 +89,8 @@ class Recommender:
         known = clicks.only(self.bundle.known)
         starts = np.maximum(known.offsets[:-1], known.offsets[1:] - self.bundle.manifest.max_length)
         vectors = encode_pasts(self._retriever, Pasts(known.items, starts, known.offsets[1:] - starts))
-        barred = excluded(clicks, self.bundle.candidates, exclude_seen=exclude_seen)
-        exclusions = Exclusions(torch.from_numpy(barred.items.astype(np.int64)), torch.from_numpy(barred.offsets))
+        seen = Exclusions(torch.from_numpy(clicks.items.astype(np.int64)), torch.from_numpy(clicks.offsets))
+        exclusions = seen if exclude_seen else None
         best = topk(vectors, self._vectors, k=num_ranked, candidates_V=self._candidates, exclusions=exclusions)
         items, scores = best.indices_UK.cpu().numpy(), best.scores_UK.cpu().numpy()
         is_popular = known.counts == 0
@@ -120,7 +122,7 @@ class Recommender:
         id_type = self.bundle.items.id_type
         if id_type == "string":
             return text
-        if re.fullmatch("-?(0|[1-9][0-9]*)", text) and not id_type.startswith("float"):
+        if re.fullmatch(INTEGER, text) and not id_type.startswith("float"):
             return int(text)
         if id_type.startswith("float") and re.fullmatch(r"-?[0-9.]+([eE][-+]?[0-9]+)?", text):
             with suppress(ValueError):

@@ -1,4 +1,4 @@
-"""What a model may read and what a user may be given. Knows arrays only.
+"""What a model may read, and the popular items. Knows arrays only.
 
 Item 0 is padding and stands for every item that is not in the catalogue.
 """
@@ -44,11 +44,6 @@ class Clicks:
         kept = allowed[self.items]
         kept_before = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])
         return Clicks(self.items[kept], kept_before[self.offsets])
-
-
-def excluded(clicks: Clicks, candidates: NDArray[np.bool_], *, exclude_seen: bool) -> Clicks:
-    """Candidates that a user must not be given: those already clicked, or none."""
-    return clicks.only(candidates if exclude_seen else np.zeros_like(candidates))
 
 
 def most_popular(popularity: Int64, candidates: NDArray[np.bool_]) -> Int64:

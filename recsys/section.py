@@ -1,14 +1,27 @@
 """The base of every configuration class."""
 
 import json
+from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+
+from recsys.errors import BundleError
 
 
 class Section(BaseModel):
     """A piece of configuration: immutable, and unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @classmethod
+    def read(cls, path: Path, *, remedy: str) -> Self:
+        """What a JSON file of ours holds; BundleError, with the remedy, where it is damaged."""
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            found = error.errors(include_url=False)[0]["msg"]
+            raise BundleError(f"{path} is damaged ({found}): {remedy}") from None
 
 
 def flatten(section: BaseModel) -> dict[str, str]:

@@ -15,6 +15,7 @@ Int64 = NDArray[np.int64]
 
 # Scores of one tile: 4 M floats are 16 MB.
 TILE_SCORES = 1 << 22
+UNRANKED = torch.iinfo(torch.int64).max
 
 
 @dataclass(frozen=True)
@@ -33,19 +34,12 @@ class Exclusions:
     offsets_U: Tensor
 
     @classmethod
-    def none(cls, num_users: int) -> "Exclusions":
-        return cls(torch.zeros(0, dtype=torch.int64), torch.zeros(num_users + 1, dtype=torch.int64))
-
-    @classmethod
     def of_stretches(cls, items: NDArray[np.integer], begins: Int64, ends: Int64) -> "Exclusions":
         """User u's are items[begins[u] : ends[u]], out of one flat array."""
         lengths = ends - begins
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         index = np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], lengths)
         return cls(torch.from_numpy(items[index].astype(np.int64)), torch.from_numpy(offsets))
-
-    def __len__(self) -> int:
-        return len(self.offsets_U) - 1
 
     def rows(self, start: int, stop: int) -> "Exclusions":
         """The exclusions of users [start, stop)."""
@@ -114,11 +108,12 @@ def target_ranks(
 ) -> Tensor:
     """[U] rank of each target from 1; ties rank the target last. The scores are overwritten.
 
-    A target that is excluded, no candidate, or scored NaN ranks behind everything.
+    A target that is excluded, no candidate, or scored NaN is UNRANKED: no hit, however small the catalogue.
     """
     masked_UV = mask_scores_(scores_UV, candidates_V=candidates_V, exclusions=exclusions)
     own_U1 = masked_UV.gather(1, targets_U[:, None])
-    return (~(masked_UV < own_U1)).sum(dim=1)
+    ranks_U = (masked_UV >= own_U1).sum(dim=1)
+    return ranks_U.masked_fill(~own_U1[:, 0].isfinite(), UNRANKED)
 
 
 def _stable_topk(scores_UV: Tensor, k: int) -> tuple[Tensor, Tensor]:

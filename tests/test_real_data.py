@@ -13,7 +13,7 @@ import pytest
 
 import recsys
 from recsys.config import load_config
-from recsys.evaluation.outcome import Evaluation
+from recsys.evaluation.outcome import read_evaluation
 from recsys.stages.run import run
 from recsys.stages.session import opened
 
@@ -55,7 +55,7 @@ def test_neighbours_share_genres(ml_1m, shared_data):
 
 
 def test_the_model_beats_the_baselines(ml_1m):
-    evaluation = Evaluation.read(ml_1m)
+    evaluation = read_evaluation(ml_1m)
     assert evaluation.retriever.ndcg > evaluation.popular.ndcg * 5
     assert evaluation.retriever.hit_rate > 0.2
     assert evaluation.protocol.users == 6040

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from recsys.bundle.opened import open_bundle
 from recsys.data.vocabulary import NumberVocabulary
 from recsys.errors import ConfigError, DataError, UnknownItem
 from recsys.recommender import Recommender
@@ -149,7 +148,7 @@ def test_typed_text_becomes_an_id_of_the_catalogue(recommender: Recommender, by_
         by_number.similar(by_number.parse_item("121"))
 
 
-@pytest.mark.parametrize("text", ["050", "5_0", " 50", "50.0", "\u0665\u0660", "", "--5"])
+@pytest.mark.parametrize("text", ["050", "5_0", " 50", "50.0", "\u0665\u0660", "", "--5", "-0"])
 def test_text_that_is_no_id_of_the_catalogue_is_refused(by_number: Recommender, text: str) -> None:
     with pytest.raises(UnknownItem, match="is no id of this bundle, whose ids are int64"):
         by_number.parse_item(text)
@@ -175,10 +174,17 @@ def test_answers_are_plain_python(recommender: Recommender, by_number: Recommend
     assert type(by_number.recommend([10, np.int64(20)])[0].item) is int
 
 
+def test_a_recommender_on_a_device_leaves_the_bundle_where_it_was(recommender: Recommender) -> None:
+    before = recommender.recommend(HISTORY)
+    Recommender(recommender.bundle, device="meta")
+    assert recommender.recommend(HISTORY) == before
+    assert {weights.device.type for weights in recommender.bundle.retriever.parameters()} == {"cpu"}
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_the_device_gives_the_same_scores(recommender: Recommender) -> None:
-    on_device = Recommender(open_bundle(recommender.bundle.path), device="cuda")
+    on_device = Recommender(recommender.bundle, device="cuda")
     histories = [HISTORY, [], ["i010"]]
     answers = zip(on_device.recommend_many(histories), recommender.recommend_many(histories), strict=True)
     for there, here in answers:

@@ -1,10 +1,10 @@
-"""What a model may read and a user may be given, against plain loops over lists."""
+"""What a model may read, and what is popular, against plain loops over lists."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys.rules import Clicks, excluded, most_popular
+from recsys.rules import Clicks, most_popular
 
 NUM_ITEMS = 6
 HISTORIES = st.lists(st.lists(st.integers(0, NUM_ITEMS)), max_size=6)
@@ -40,14 +40,6 @@ def test_stretches_of_a_flat_array_may_overlap_skip_and_be_empty(bounds: list[li
     items = np.arange(100, 110, dtype=np.int32)
     begins, ends = np.array(bounds, dtype=np.int64).reshape(-1, 2).T
     assert as_lists(Clicks.of_stretches(items, begins, ends)) == [items[b:e].tolist() for b, e in bounds]
-
-
-@given(HISTORIES, MASK)
-def test_what_was_seen_is_excluded_only_where_that_is_asked(histories: list[list[int]], candidates: np.ndarray) -> None:
-    clicks = clicks_of(histories)
-    seen = [[item for item in history if candidates[item]] for history in histories]
-    assert as_lists(excluded(clicks, candidates, exclude_seen=True)) == seen
-    assert as_lists(excluded(clicks, candidates, exclude_seen=False)) == [[] for _ in histories]
 
 
 def test_the_most_popular_are_candidates_and_ties_go_to_the_smaller_index() -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from recsys import topk as module
-from recsys.topk import Exclusions, target_ranks, topk, topk_of_scores
+from recsys.topk import UNRANKED, Exclusions, target_ranks, topk, topk_of_scores
 
 USERS, ITEMS, DIM = 23, 40, 6
 
@@ -53,10 +53,10 @@ def test_the_rank_of_a_target_counts_ties_against_it():
     assert ranks_U.tolist() == [2, 2, 3]
 
 
-def test_an_excluded_target_ranks_behind_everything():
+def test_an_excluded_target_is_unranked():
     scores_UV = torch.tensor([[9.0, 1.0, 3.0, 5.0, 2.0]])
     excluded = Exclusions(torch.tensor([3]), torch.tensor([0, 1]))
-    assert target_ranks(scores_UV, torch.tensor([3]), exclusions=excluded).item() == 5
+    assert target_ranks(scores_UV, torch.tensor([3]), exclusions=excluded).item() == UNRANKED
 
 
 def test_ranks_agree_with_lists():

@@ -45,15 +45,13 @@ class BundleContents:
 
     @classmethod
     def of(cls, dataset: Dataset, retriever: Retriever, *, config: JsonValue, metrics: JsonValue) -> "BundleContents":
-        known = np.array(dataset.trained_items) if dataset.skips_untrained else np.ones_like(dataset.candidates)
-        known[0] = False
         return cls(
             retriever=retriever,
             items=dataset.items,
             titles=dataset.titles,
             features=dataset.features,
             candidates=np.asarray(dataset.candidates),
-            known=known,
+            known=dataset.known_items,
             popularity=dataset.training_counts(),
             config=config,
             metrics=metrics,

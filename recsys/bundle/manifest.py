@@ -2,7 +2,7 @@
 
     bundles/CONTENT_ID/
         manifest.json    format, sizes, the metric of each use; size and sha256 of every payload file
-        record.json      dates and latencies
+        record.json      dates, and the MLflow run
         seal             sha256 of manifest.json, of record.json, and of those two lines themselves
         ...              the payload
 
@@ -61,8 +61,6 @@ class Record(Section):
     published: str
     trained: str
     mlflow_run: str | None = None
-    search_milliseconds: float | None = None
-    """Median time of one query to the index, on the machine that published."""
 
 
 def payload_of(directory: Path) -> dict[str, PayloadFile]:

@@ -1,6 +1,6 @@
 """Opens a prepared dataset: a directory of arrays, memory-mapped, with a manifest of their checksums.
 
-dataset.json                            format, kinds of split and time, sha256 of every file, fingerprint of the whole
+dataset.json                            format, kinds of split and time, sha256 and fingerprint of the files
 items.npy times.npy offsets.npy         the clicks (histories.py)
 train_end.npy validation_end.npy        the split (split.py)
 users.* catalogue.*                     the vocabularies
@@ -32,6 +32,8 @@ from recsys.section import Section
 MANIFEST = "dataset.json"
 USERS, ITEMS = "users", "catalogue"
 REPORT, REJECTED = "data_report.json", "rejected.parquet"
+FOR_PEOPLE = {REPORT, REJECTED}
+"""They tell the log's path, of which nothing else is a function: no part of the fingerprint."""
 SplitKind = Literal["leave_last_out", "by_time", "by_column"]
 
 
@@ -42,12 +44,13 @@ class DatasetManifest(Section):
     files: dict[str, str]
     """sha256 of every other file."""
     fingerprint: str
+    """Of what can be computed with: without the files that are for people."""
 
     @classmethod
     def of(cls, directory: Path, *, split: SplitKind, time_kind: TimeKind) -> "DatasetManifest":
         """Describes the files that lie in the directory."""
         files = {path.name: sha256_of(path) for path in sorted(directory.iterdir())}
-        parts = [text for pair in sorted(files.items()) for text in pair]
+        parts = [text for name, sha256 in files.items() if name not in FOR_PEOPLE for text in (name, sha256)]
         return cls(split=split, time_kind=time_kind, files=files, fingerprint=fingerprint(split, *parts))
 
     def save(self, directory: Path) -> None:
@@ -80,6 +83,13 @@ class Dataset:
         Under leave-one-out, the whole catalogue is known and ranked, as in the literature.
         """
         return self.manifest.split != "leave_last_out"
+
+    @property
+    def known_items(self) -> NDArray[np.bool_]:
+        """[items + 1] whether the model may read clicks on an item; nobody may on padding."""
+        known = np.array(self.trained_items) if self.skips_untrained else np.ones_like(self.trained_items)
+        known[0] = False
+        return known
 
     def training_counts(self) -> NDArray[np.int64]:
         """[items + 1] how often each item was clicked in training."""

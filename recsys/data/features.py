@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from recsys.data.events.ids import CANONICAL, texts_of, whole_numbers
+from recsys.data.events.ids import texts_of, whole_numbers
 from recsys.data.events.table import Tables, read_tables
 from recsys.data.features_config import FeatureColumn, ItemTableConfig
 from recsys.data.item_features import ItemFeature, ItemFeatures
 from recsys.data.titles import Titles
+from recsys.data.vocabulary import INTEGER
 from recsys.errors import DataError
 
 INDEX = "\0item index"
@@ -61,7 +62,7 @@ def _ids_like(tables: Tables, config: ItemTableConfig, item_ids: pl.Series) -> p
     file, wanted = tables.files[0], item_ids.dtype
     if raw.dtype == pl.String and wanted.is_integer() and tables.is_text:
         found = raw.drop_nulls()
-        strange = found.filter(~found.str.contains(CANONICAL))
+        strange = found.filter(~found.str.contains(f"^{INTEGER}$"))
         if strange.is_empty():
             return raw.cast(wanted, strict=False)
         raise _other_type(file.name, config.item, f"text such as {strange[0]!r}", str(wanted))

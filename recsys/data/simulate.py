@@ -1,9 +1,9 @@
 """Writes click logs whose best possible score is known.
 
-* clicks.parquet: user_id "u000123", item_id "i00042", timestamp (seconds since 1970); users one after the other,
+* NAME.parquet: user_id "u000123", item_id "i00042", timestamp (seconds since 1970); users one after the other,
   each user's clicks in order of time, no two at the same second.
-* items.parquet: item_id, title, category, department, tags ("quiet|vintage").
-* ideal.parquet: user_id, rank, rank_with_seen: the rank, from 1, of the user's last click when all items that had
+* NAME.items.parquet: item_id, title, category, department, tags ("quiet|vintage").
+* NAME.ideal.parquet: user_id, rank, rank_with_seen: the rank, from 1, of the user's last click when all items that had
   arrived are ranked by the true probability of being the next click, what the user had seen excluded or not.
   The last click itself is never excluded; ties rank it last.
 """
@@ -42,11 +42,6 @@ class BestPossible:
     ndcg: float
 
 
-def simulate(config: SimulationConfig, directory: Path) -> SimulatedLog:
-    """Writes clicks.parquet, items.parquet and ideal.parquet into `directory`, making it if needed."""
-    return _write(config, SimulatedLog(*(directory / f"{n}.parquet" for n in ("clicks", "items", "ideal"))))
-
-
 def simulate_log(config: SimulationConfig, out_file: Path) -> SimulatedLog:
     """Writes the clicks to NAME.parquet, beside it NAME.items.parquet and NAME.ideal.parquet."""
     beside = (out_file.with_name(f"{out_file.stem}.{name}.parquet") for name in ("items", "ideal"))
@@ -75,8 +70,9 @@ def _write(config: SimulationConfig, log: SimulatedLog) -> SimulatedLog:
                 num_done += walk.num_users
                 bar.update(walk.num_users)
         _replace(log.items, _items(world.catalogue).lazy())
-        _replace(log.ideal, pl.scan_parquet(parts / "ideal-*.parquet"))
-        _replace(log.clicks, pl.scan_parquet(parts / "clicks-*.parquet"))
+        for path, name in ((log.ideal, "ideal"), (log.clicks, "clicks")):
+            # not a pattern: the user's own directories may have brackets and stars in their names
+            _replace(path, pl.scan_parquet(sorted(parts.glob(f"{name}-*.parquet")), glob=False))
     return log
 
 

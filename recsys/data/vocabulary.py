@@ -15,6 +15,8 @@ from recsys.data.texts import Texts
 from recsys.errors import DataError
 
 PADDING = 0
+INTEGER = "(0|-?[1-9][0-9]*)"
+"""Pattern of the one way to write an integer: read from text, 01, +1 and -0 are none."""
 ItemId = int | float | str
 Indices = NDArray[np.int32]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from recsys.data.dataset import Dataset
-from recsys.durable import write_json
+from recsys.durable import sweep, write_json
 from recsys.evaluation.baselines import CoVisitation, Popular
 from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.lists import write_lists, write_truth
@@ -30,6 +30,7 @@ def evaluate(
     dataset: Dataset, retriever: Retriever, *, config: EvaluationConfig, exclude_seen: bool, directory: Path
 ) -> Evaluation:
     """Puts the retriever in evaluation mode, ranks, and writes into `directory`."""
+    sweep(directory / NAME)
     questions = Questions.of_test(dataset, exclude_seen=exclude_seen)
     popular = Popular(dataset)
     is_unknown = questions.pasts(1).lengths == 0

@@ -6,12 +6,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys.data.vocabulary import Vocabulary
+from recsys.data.events.ids import id_column
 from recsys.durable import replaced_file
+from recsys.evaluation.outcome import LISTS, TRUTH
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.ranking import Ranking
-
-LISTS, TRUTH = "lists.parquet", "truth.parquet"
 
 
 def write_lists(
@@ -23,8 +22,8 @@ def write_lists(
     dataset = questions.dataset
     frame = pl.DataFrame(
         {
-            "user_id": _ids(dataset.users, questions.held_out.users).gather(users),
-            "item_id": _ids(dataset.items, np.arange(1, len(dataset.items) + 1)).gather(items[users, places] - 1),
+            "user_id": id_column(dataset.users).gather(questions.held_out.users[users] - 1),
+            "item_id": id_column(dataset.items).gather(items[users, places] - 1),
             "rank": (places + 1).astype(np.int32),
             "score": ranking.scores[users, places],
             "source": pl.Series(np.array(["retriever", "popular"])[is_popular[users].astype(np.int64)]),
@@ -35,15 +34,9 @@ def write_lists(
 
 def write_truth(directory: Path, questions: Questions) -> None:
     """One row per test user."""
-    users = _ids(questions.dataset.users, questions.held_out.users)
-    items = _ids(questions.dataset.items, questions.targets)
+    users = id_column(questions.dataset.users).gather(questions.held_out.users - 1)
+    items = id_column(questions.dataset.items).gather(questions.targets - 1)
     _write(pl.DataFrame({"user_id": users, "item_id": items}), directory / TRUTH)
-
-
-def _ids(vocabulary: Vocabulary, indices: NDArray[np.int64]) -> pl.Series:
-    ids = vocabulary.ids_of(indices)
-    is_text = vocabulary.id_type == "string"
-    return pl.Series(ids, dtype=pl.String) if is_text else pl.Series(np.array(ids, dtype=vocabulary.id_type))
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:

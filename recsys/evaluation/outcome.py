@@ -10,6 +10,7 @@ from recsys.section import Section
 
 K = 10
 NAME = "evaluation"
+LISTS, TRUTH = "lists.parquet", "truth.parquet"
 
 
 class Protocol(Section):
@@ -56,10 +57,10 @@ class Evaluation(Section):
     popular: Metrics
     covisitation: Metrics
 
-    @classmethod
-    def read(cls, directory: Path) -> "Evaluation":
-        """What `evaluate` wrote into a run's directory."""
-        return cls.model_validate_json((directory / f"{NAME}.json").read_bytes())
+
+def read_evaluation(directory: Path) -> Evaluation:
+    """What `evaluate` wrote into a run's directory."""
+    return Evaluation.read(directory / f"{NAME}.json", remedy="run `recsys evaluate` again")
 
 
 def evaluation_lines(evaluation: Evaluation) -> list[str]:

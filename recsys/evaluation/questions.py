@@ -44,8 +44,7 @@ class Questions:
 
     def pasts(self, max_length: int) -> Pasts:
         """The last clicks before the target, as far as they may be read."""
-        known = self.dataset.trained_items if self.dataset.skips_untrained else None
-        users, ends = self.held_out.users, self.held_out.positions
+        users, ends, known = self.held_out.users, self.held_out.positions, self.dataset.known_items
         return recent_pasts(self.dataset.histories, users, ends, max_length=max_length, known_V=known)
 
     def seen(self, rows: slice) -> Exclusions:

@@ -32,7 +32,7 @@ def recent_pasts(
 ) -> Pasts:
     """Each user's last `max_length` clicks before position `ends`; clicks outside `known_V` are skipped."""
     begins = np.asarray(histories.offsets)[users]
-    if known_V is None:
+    if known_V is None or known_V[1:].all():
         starts = np.maximum(begins, ends - max_length)
         return Pasts(histories.items, starts, ends - starts)
     # a known click's place among the known ones is a prefix sum, so skipping costs one pass and no loop

@@ -1,25 +1,14 @@
-"""Vocabularies as columns, so that a million ids are looked up in one step, and columns of ids read into their type."""
+"""Columns of ids: a million of them looked up in one step, or read from a file into the type of the log."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys.data.vocabulary import NumberVocabulary, TextVocabulary, Vocabulary
+from recsys.data.vocabulary import INTEGER
 from recsys.errors import DataError
-
-
-def id_column(vocabulary: Vocabulary) -> pl.Series:
-    """Every id in the vocabulary's own type; the id of index n + 1 is in row n."""
-    if isinstance(vocabulary, NumberVocabulary):
-        return pl.Series(np.asarray(vocabulary.ids))
-    assert isinstance(vocabulary, TextVocabulary)
-    encoded = vocabulary.texts.data.tobytes()
-    bounds = pairwise(vocabulary.texts.offsets.tolist())
-    return pl.Series([encoded[start:stop].decode() for start, stop in bounds], dtype=pl.String)
 
 
 def indices_of(wanted: pl.Series, ids: pl.Series) -> NDArray[np.int64]:
@@ -46,16 +35,20 @@ class IdFile:
         return values
 
     def typed(self, values: pl.Series, dtype: pl.DataType) -> pl.Series:
-        """Ids in the type of the log; DataError where they are of another."""
+        """Ids in the type of the log; DataError where they are of another, or written as none of it is: 01, +2."""
         refused = values
         if self.is_text or _kind(values.dtype) == _kind(dtype):
             typed = values.cast(dtype, strict=False)
-            refused = values.filter(typed.is_null())
+            is_typed = typed.is_not_null()
+            if self.is_text and dtype.is_integer():
+                is_typed &= values.str.contains(f"^{INTEGER}$")
+            refused = values.filter(~is_typed)
             if refused.is_empty():
                 return typed
+        written = ", an integer as 1 and not as 01 or +1" if self.is_text and dtype.is_integer() else ""
         raise DataError(
             f"{self.path}: ids in column {values.name!r} must be {dtype} like those of the log,"
-            f" found {refused.first()!r} ({values.dtype}): give ids in the type of the log"
+            f" found {refused.first()!r} ({values.dtype}): give ids in the type of the log{written}"
         )
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from tqdm import tqdm
 
+from recsys.data.events.ids import id_column
 from recsys.durable import fingerprint
-from recsys.offline.ids import id_column
 from recsys.offline.parts import Parts
 from recsys.offline.requests import Requests
 from recsys.recommend_config import RecommendConfig
@@ -127,7 +127,9 @@ def _result(job: _Job, parts: Parts, num_users_now: int, seconds: float) -> Offl
     """Counts what lies there, whichever process wrote it."""
     rank, is_popular = pl.col("rank"), pl.col("source") == "popular"
     files = [parts.path(part) for part in range(len(parts))]
-    counts = pl.scan_parquet(files).select(full=(rank == job.k).sum(), popular=((rank == 1) & is_popular).sum())
+    counts = pl.scan_parquet(files, glob=False).select(
+        full=(rank == job.k).sum(), popular=((rank == 1) & is_popular).sum()
+    )
     num_full, num_popular = counts.collect().row(0)
     return OfflineResult(
         directory=parts.directory,

@@ -7,11 +7,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys.data.dataset import Dataset
+from recsys.data.events.ids import id_column
 from recsys.data.vocabulary import NumberVocabulary, TextVocabulary, Vocabulary
 from recsys.durable import fingerprint, sha256_of
 from recsys.errors import DataError
 from recsys.offline.files import open_file
-from recsys.offline.ids import IdFile, id_column, indices_of
+from recsys.offline.ids import IdFile, indices_of
 from recsys.recommend_config import RecommendConfig
 from recsys.rules import Clicks
 

@@ -6,7 +6,7 @@ from recsys.data.dataset import open_dataset
 from recsys.data.simulate import BestPossible, best_possible
 from recsys.errors import ConfigError
 from recsys.evaluation.evaluate import evaluate as evaluate_retriever
-from recsys.evaluation.outcome import Evaluation, evaluation_lines
+from recsys.evaluation.outcome import Evaluation, evaluation_lines, read_evaluation
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
 from recsys.training.outcome import load_best
@@ -36,7 +36,7 @@ def evaluate(session: Session) -> Evaluated:
     session.demand_earlier(Stage.EVALUATE)
     config = session.config
     if session.is_current(Stage.EVALUATE):
-        return Evaluated(Evaluation.read(config.workdir), _ideal(session))
+        return Evaluated(read_evaluation(config.workdir), _ideal(session))
     ideal = _ideal(session)
     with session.recording(Stage.EVALUATE):
         evaluation = evaluate_retriever(

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from recsys.bundle.contents import BundleContents
-from recsys.bundle.manifest import Record
+from recsys.bundle.manifest import Record, verify
 from recsys.bundle.publish import publish
 from recsys.config import resolved
 from recsys.data.dataset import Dataset, open_dataset
+from recsys.errors import BundleError
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
 from recsys.training.outcome import load_best
@@ -31,7 +32,7 @@ class Published:
 def index(session: Session) -> Published:
     session.demand_earlier(Stage.INDEX)
     pointer = session.layout.product(Stage.INDEX)
-    if not session.is_current(Stage.INDEX):
+    if not (_is_sound(session, pointer) and session.is_current(Stage.INDEX)):
         with session.recording(Stage.INDEX):
             bundle = publish(_contents(session), session.config.workdir, _record(session))
         session.tracker.log_artifact(bundle, "bundle")
@@ -39,9 +40,22 @@ def index(session: Session) -> Published:
     return Published(pointer.parent / pointer.readlink(), pointer, _most_clicked(dataset))
 
 
+def _is_sound(session: Session, pointer: Path) -> bool:
+    """Whether the current bundle, if there is one, is what was published; says what is wrong with it."""
+    if not pointer.is_dir():
+        return True
+    try:
+        verify(pointer)
+    except BundleError as error:
+        session.tell(f"index: {error}")
+        return False
+    return True
+
+
 def _contents(session: Session) -> BundleContents:
     config = resolved(session.config)
-    del config["workdir"]  # equal runs make equal bundles, wherever they lie
+    for key in ("workdir", "tracking"):  # equal runs make equal bundles, wherever they lie and whoever is told
+        del config[key]
     return BundleContents.of(
         open_dataset(session.layout.product(Stage.PREPARE)),
         load_best(session.layout.product(Stage.TRAIN)),

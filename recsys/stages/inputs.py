@@ -1,11 +1,13 @@
 """What each stage reads and what it leaves, as texts: a stage is stale where they differ from its record."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from recsys.config import RunConfig
 from recsys.data.dataset import MANIFEST, read_manifest
 from recsys.durable import fingerprint, sha256_of
+from recsys.evaluation.outcome import LISTS, NAME, TRUTH
 from recsys.section import Section, flatten
 from recsys.stages.record import Stage
 from recsys.training.identity import Identity
@@ -62,13 +64,15 @@ def output(stage: Stage, layout: Layout) -> str | None:
         case Stage.PREPARE:
             return read_manifest(product).fingerprint if (product / MANIFEST).is_file() else None
         case Stage.TRAIN:
-            return _fingerprint_of_files(product / "best", "*")
+            return _fingerprint_of(sorted((product / "best").glob("*")))
         case Stage.EVALUATE:
-            return sha256_of(product) if product.is_file() else None
+            files = [product, *(layout.workdir / NAME / name for name in (LISTS, TRUTH))]
+            return _fingerprint_of([file for file in files if file.is_file()]) if product.is_file() else None
         case Stage.INDEX:
+            # its name is its content, as far as it is undamaged, which whoever opens it finds out
             return product.readlink().name if product.is_symlink() and product.exists() else None
         case Stage.RECOMMEND:
-            return _fingerprint_of_files(product, "*.parquet")
+            return _fingerprint_of(sorted(product.glob("*.parquet")))
 
 
 def training_identity(config: RunConfig, dataset: str) -> Identity:
@@ -85,6 +89,5 @@ def _named(name: str, section: Section) -> dict[str, str]:
     return {f"{name}.{key}": value for key, value in flatten(section).items()}
 
 
-def _fingerprint_of_files(directory: Path, pattern: str) -> str | None:
-    files = sorted(directory.glob(pattern))
+def _fingerprint_of(files: Sequence[Path]) -> str | None:
     return fingerprint(*(text for file in files for text in (file.name, sha256_of(file)))) if files else None

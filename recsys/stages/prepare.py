@@ -28,7 +28,7 @@ def prepare(session: Session) -> Prepared:
     directory = session.layout.product(Stage.PREPARE)
     sources = fingerprint_inputs(session.config.data)
     if session.is_current(Stage.PREPARE, sources):
-        return Prepared(directory, DataReport.model_validate_json((directory / REPORT).read_bytes()))
+        return Prepared(directory, DataReport.read(directory / REPORT, remedy="delete the dataset, and prepare again"))
     with session.recording(Stage.PREPARE, sources):
         report = prepare_log(session.config.data, directory, seed=session.config.seed, tell=session.tell)
     session.tracker.log_artifact(directory / REPORT)

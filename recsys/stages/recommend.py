@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import torch
+
 from recsys.bundle.opened import open_bundle
 from recsys.data.dataset import open_dataset
 from recsys.offline.recommend import OfflineResult, recommend_users
@@ -9,7 +11,6 @@ from recsys.offline.requests import requests_of
 from recsys.recommender import Recommender
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
-from recsys.training.hardware import choose_hardware
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ def recommend(session: Session) -> Recommended:
     """Goes on with the parts that are missing; a finished job is not done again."""
     session.demand_earlier(Stage.RECOMMEND)
     config = session.config
-    device = choose_hardware(config.training).device
+    # not the hardware of training: another machine, with fewer devices or none, can recommend as well
+    device = "cuda" if config.training.device != "cpu" and torch.cuda.is_available() else "cpu"
     recommender = Recommender(open_bundle(session.layout.product(Stage.INDEX)), device=device)
     dataset = open_dataset(session.layout.product(Stage.PREPARE))
     requests = requests_of(config.recommend, dataset, recommender.bundle.items)

@@ -1,6 +1,5 @@
 """A workdir while a process holds it: nobody else's, with its record, its tracker and what it has to say."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,8 @@ from recsys.durable import locked
 from recsys.errors import BundleError, Interrupted, StaleError
 from recsys.stages.inputs import Layout, inputs, output
 from recsys.stages.record import RunRecord, Stage, StageRecord, read_record, write_record
-from recsys.training.tracking import Ending, Tracker, open_tracker
+from recsys.training.tracking import Ending, Tracker, is_owed, open_tracker
+from recsys.training.tracking_spool import without_password
 
 MISSING, UNFINISHED = "is missing", "is not finished"
 
@@ -31,17 +31,21 @@ class Session:
     def tracker(self) -> Tracker:
         """The workdir's one MLflow run, opened when it is first asked for."""
         if self._tracker is None:
-            self._tracker = open_tracker(
-                self.config.tracking, workdir=self.config.workdir, run_id=self.record.mlflow_run_id
-            )
+            self._tracker = self._opened_tracker()
         return self._tracker
 
     @property
     def tracking_uri(self) -> str:
-        """Where the run can be looked at."""
+        """Where the run can be looked at, without the password."""
         tracking = self.config.tracking
-        default = f"sqlite:///{self.config.workdir}/mlflow.db"
-        return "off (tracking.kind is none)" if tracking.kind == "none" else tracking.uri or default
+        if tracking.kind == "none":
+            return "off (tracking.kind is none)"
+        return without_password(tracking.uri or f"sqlite:///{self.config.workdir}/mlflow.db")
+
+    def deliver_owed(self) -> None:
+        """Opens the tracker where an earlier command's events have not arrived: this one delivers them."""
+        if self._tracker is None and is_owed(self.config.tracking, workdir=self.config.workdir):
+            self._tracker = self._opened_tracker()
 
     def close(self, status: Ending) -> None:
         if self._tracker is None:
@@ -55,17 +59,22 @@ class Session:
         for earlier in stage.earlier:
             fault = self._fault(earlier)
             if fault:
-                # a finished training is never trained over without being told to
-                restart = " --restart" if earlier is Stage.TRAIN and fault not in (MISSING, UNFINISHED) else ""
+                # what somebody has altered is never trained over without being told to
+                restart = " --restart" if earlier is Stage.TRAIN and fault == _altered(earlier) else ""
                 command = f"recsys {earlier} {self.source}{restart}"
                 raise StaleError(f"{self.layout.product(earlier)} {fault}: run `{command}` first")
 
     def demand_unaltered(self, stage: Stage) -> None:
-        """BundleError where the stage's product is no longer what the stage left there."""
+        """BundleError where the product of a stage that need not run is no longer what the stage left there."""
         entry, left = self.record.stages.get(stage), output(stage, self.layout)
-        if entry is not None and left not in (None, entry.output):
+        if entry is None or entry.inputs != inputs(stage, self.config, self.layout):
+            return
+        if left not in (None, entry.output):
             command = f"recsys {stage} {self.source} --restart"
-            raise BundleError(f"{self.layout.product(stage)} {_altered(stage)}: make it anew with `{command}`")
+            raise BundleError(
+                f"{self.layout.product(stage)} {_altered(stage)}: "
+                f"make it anew with `{command}` (restart=True from Python)"
+            )
 
     def forget(self, stage: Stage) -> None:
         """Takes the stage out of the record: what it left is about to go."""
@@ -96,6 +105,9 @@ class Session:
         )
         self._remember(self.record.model_copy(update={"stages": {**self.record.stages, stage: entry}}))
 
+    def _opened_tracker(self) -> Tracker:
+        return open_tracker(self.config.tracking, workdir=self.config.workdir, run_id=self.record.mlflow_run_id)
+
     def _fault(self, stage: Stage) -> str | None:
         entry = self.record.stages.get(stage)
         left = output(stage, self.layout)
@@ -120,16 +132,14 @@ def opened(config: RunConfig, *, source: str, tell: Callable[[str], None]) -> It
     with locked(config.workdir, "the workdir"):
         session = Session(config, source, tell)
         try:
+            session.deliver_owed()
             yield session
-        finally:
-            session.close(_status(sys.exception()))
+        except BaseException as error:
+            session.close("KILLED" if isinstance(error, Interrupted | KeyboardInterrupt) else "FAILED")
+            raise
+        else:
+            session.close("FINISHED")
 
 
 def _altered(stage: Stage) -> str:
     return f"is not what `recsys {stage}` left there"
-
-
-def _status(error: BaseException | None) -> Ending:
-    if error is None:
-        return "FINISHED"
-    return "KILLED" if isinstance(error, Interrupted | KeyboardInterrupt) else "FAILED"

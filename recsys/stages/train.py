@@ -29,7 +29,10 @@ class Trained:
 
 
 def train(session: Session, *, restart: bool = False) -> Trained:
-    """Resumes by itself; `restart` forgets what was trained before, also under another configuration."""
+    """Resumes by itself, and trains anew what has finished under another configuration or on another dataset.
+
+    `restart` forgets what was trained before, also if it is unfinished.
+    """
     session.demand_earlier(Stage.TRAIN)
     config, directory = session.config, session.layout.product(Stage.TRAIN)
     if restart:

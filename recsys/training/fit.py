@@ -22,7 +22,7 @@ from recsys.training.checkpoints import DurableCheckpointIO, newest_checkpoint, 
 from recsys.training.clock import Clock
 from recsys.training.config import TrainingConfig
 from recsys.training.hardware import Hardware, choose_hardware
-from recsys.training.identity import Identity
+from recsys.training.identity import Identity, refusal
 from recsys.training.interrupts import Forwarding
 from recsys.training.loaders import EpochLoader
 from recsys.training.outcome import RECORD, Finish, TrainingOutcome, read_outcome
@@ -64,13 +64,20 @@ def fit_retriever(
 ) -> TrainingOutcome:
     """Best weights under `job.directory`; goes on from a checkpoint there, returns at once where training had finished.
 
-    Raises ConfigError where the directory was trained under another configuration, Interrupted after a signal.
+    A finished training of another configuration gives way; an unfinished one is a ConfigError, unless `restart`.
+    Raises Interrupted after a signal.
     """
-    if restart:
+    identity = job.identity()
+    differences = identity.differences(job.directory)
+    if differences and not restart and read_outcome(job.directory) is None:
+        raise refusal(job.directory, differences)
+    if differences:
+        tell(f"training anew: {differences}")
+    if differences or restart:
         forget(job.directory)
     job.directory.mkdir(parents=True, exist_ok=True)
     sweep(job.directory)
-    job.identity().claim(job.directory)
+    identity.claim(job.directory)
     if read_outcome(job.directory) is None:
         hardware = choose_hardware(job.training)
         checkpoint = newest_checkpoint(job.directory)

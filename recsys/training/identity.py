@@ -12,6 +12,7 @@ from recsys.errors import ConfigError
 from recsys.section import Section, flatten
 
 FILE = "identity.json"
+DATASET = "the prepared dataset"
 
 # How the work is done, not what comes out of it.
 IRRELEVANT = {"training.checkpoint_minutes", "training.device", "training.threads"}
@@ -28,7 +29,7 @@ class Identity:
         values = {
             "seed": str(seed),
             "recommend.exclude_seen": str(exclude_seen),
-            "the prepared dataset": dataset,
+            DATASET: dataset,
         }
         sections: dict[str, BaseModel] = {"model": model, "training": training}
         for name, section in sections.items():
@@ -36,16 +37,26 @@ class Identity:
         return cls({key: value for key, value in values.items() if key not in IRRELEVANT})
 
     def claim(self, directory: Path) -> None:
-        """Marks a fresh directory as this run's; ConfigError, naming the keys, where it is another run's."""
+        """Marks a fresh directory as this run's."""
+        if not (directory / FILE).exists():
+            write_json(directory / FILE, dict(self.values))
+
+    def differences(self, directory: Path) -> str:
+        """In which keys the run that the directory holds is another one, for people; empty where it is this one."""
         path = directory / FILE
         if not path.exists():
-            write_json(path, dict(self.values))
-            return
+            return ""
         saved: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
         changed = sorted(key for key in saved.keys() | self.values.keys() if saved.get(key) != self.values.get(key))
-        if changed:
-            told = "; ".join(f"{key} was {saved.get(key)}, is {self.values.get(key)}" for key in changed[:3])
-            raise ConfigError(
-                f"{directory} holds a training run of another configuration: {told}. "
-                f"Set it back to go on, or forget that run with --restart"
-            )
+        told = [
+            f"{DATASET} has changed" if key == DATASET else f"{key} was {saved.get(key)}, is {self.values.get(key)}"
+            for key in changed
+        ]
+        return "; ".join(told[:3])
+
+
+def refusal(directory: Path, differences: str) -> ConfigError:
+    return ConfigError(
+        f"{directory} holds an unfinished training of another configuration: {differences}. "
+        f"Set it back to go on, or forget that training with --restart (from Python, restart=True)"
+    )

@@ -34,7 +34,7 @@ def read_outcome(directory: Path) -> TrainingOutcome | None:
     path = directory / RECORD
     if not (path.exists() and (directory / BEST).is_dir()):
         return None
-    return TrainingOutcome.model_validate_json(path.read_text(encoding="utf-8"))
+    return TrainingOutcome.read(path, remedy="train again with --restart")
 
 
 def load_best(directory: Path) -> Retriever:

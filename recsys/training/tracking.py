@@ -18,13 +18,13 @@ from pydantic import PositiveInt
 
 from recsys.section import Section
 from recsys.training.tracking_delivery import Refused, Unreachable, deliver_until_gone
-from recsys.training.tracking_spool import Artifact, Assignment, Event, Metrics, Params, Status, Tags
+from recsys.training.tracking_spool import Artifact, Assignment, Event, Metrics, Params, Status, Tags, is_delivered
 from recsys.training.tracking_spooled import Ending, NoTracking, SpooledTracking, Tracker
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-__all__ = ["Ending", "Tracker", "TrackingConfig", "open_tracker"]
+__all__ = ["Ending", "Tracker", "TrackingConfig", "is_owed", "open_tracker"]
 
 KEY_TAG, CHANGED = "recsys.key", "changed."
 PARAM_LENGTH, TAG_LENGTH, NAME_LENGTH, BATCH = 6000, 8000, 250, 100
@@ -52,14 +52,24 @@ def open_tracker(config: TrackingConfig, *, workdir: Path, run_id: str | None = 
     """
     if config.kind == "none":
         return NoTracking()
-    workdir = workdir.resolve()
-    uri = config.uri or f"sqlite:///{workdir / 'mlflow.db'}"
+    assignment = _assignment(config, workdir, run_id)
     return SpooledTracking(
-        Assignment(workdir=workdir, uri=uri, experiment=config.experiment, run_id=run_id),
+        assignment,
         command=_command(),
-        environment=_environment(uri, config.timeout_seconds),
+        environment=_environment(assignment.uri, config.timeout_seconds),
         timeout_seconds=config.timeout_seconds,
     )
+
+
+def is_owed(config: TrackingConfig, *, workdir: Path) -> bool:
+    """Whether earlier commands told something that has not arrived where this configuration tracks."""
+    return config.kind != "none" and not is_delivered(_assignment(config, workdir, None))
+
+
+def _assignment(config: TrackingConfig, workdir: Path, run_id: str | None) -> Assignment:
+    workdir = workdir.resolve()
+    uri = config.uri or f"sqlite:///{workdir / 'mlflow.db'}"
+    return Assignment(workdir=workdir, uri=uri, experiment=config.experiment, run_id=run_id)
 
 
 def _command() -> list[str]:

@@ -11,7 +11,16 @@ import select
 from collections.abc import Callable
 from typing import Protocol
 
-from recsys.training.tracking_spool import Assignment, Event, Receipt, Spool, Status, now, read_receipt
+from recsys.training.tracking_spool import (
+    Assignment,
+    Event,
+    Receipt,
+    Spool,
+    Status,
+    now,
+    read_receipt,
+    without_password,
+)
 
 POLL_SECONDS = 0.1
 RETRY_SECONDS = 60.0
@@ -72,7 +81,7 @@ class Delivery:
                 self._connect(open_store())
             self._deliver_all()
         except Unreachable as error:
-            self.note(failure=str(error))
+            self.note(failure=without_password(str(error)))
             return False
         return True
 
@@ -89,7 +98,7 @@ class Delivery:
                 if event is not None:
                     self.store.deliver(event)
             except Refused as answer:
-                self.note(refused=self.receipt.refused + 1, refusal=str(answer))
+                self.note(refused=self.receipt.refused + 1, refusal=without_password(str(answer)))
             self.status = event.status if isinstance(event, Status) else self.status
             self.note(delivered=end, failure=None)
 

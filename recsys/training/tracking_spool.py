@@ -141,9 +141,15 @@ class Assignment(Section):
         return without_password(self.uri)
 
 
+def is_delivered(assignment: Assignment) -> bool:
+    """Whether the whole spool has arrived at this place, as far as the receipt tells."""
+    size, receipt = Spool(assignment.workdir).size(), read_receipt(assignment.workdir)
+    return size == 0 or (receipt is not None and receipt.uri == assignment.safe_uri and receipt.delivered >= size)
+
+
 def without_password(text: str) -> str:
-    """Every `//user:password@host` in a text becomes `//***@host`."""
-    return re.sub(r"//[^/@\s]+@", "//***@", text)
+    """Every `//user:password@host` in a text becomes `//***@host`; the path of `sqlite:///a@b` stays."""
+    return re.sub(r"(?<!/)//[^/\s]+@", "//***@", text)
 
 
 def _parsed(line: bytes) -> Event | None:

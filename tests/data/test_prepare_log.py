@@ -53,6 +53,7 @@ def test_histories_are_sorted_and_ids_come_back(made, write):
     assert dataset.histories.lengths.tolist() == [0, 4, 3]
     assert dataset.candidates.tolist() == [False, True, True, True]
     assert dataset.trained_items.tolist() == [False, True, False, False]
+    assert dataset.known_items.tolist() == [False, True, True, True]
     assert dataset.training_counts().tolist() == [0, 3, 0, 0]
     assert report == DataReport.model_validate_json((dataset.directory / "data_report.json").read_bytes())
 
@@ -122,6 +123,7 @@ def test_untrained_items_are_no_candidates_by_time(made, write):
     assert report.training_clicks == 81
     assert dataset.trained_items.tolist() == [False] + [True] * 9 + [False]
     assert np.array_equal(dataset.candidates, dataset.trained_items)
+    assert np.array_equal(dataset.known_items, dataset.trained_items)
     assert dataset.skips_untrained
     training = dataset.histories.times[dataset.split.in_training(dataset.histories)]
     assert training.max() < dataset.histories.times[dataset.split.test(dataset.histories).positions].min()
@@ -204,6 +206,13 @@ def test_what_prepare_would_read_has_a_fingerprint(write, tmp_path):
     path.unlink()
     with pytest.raises(DataError, match=r"data\.events\.path: there is no file"):
         fingerprint_inputs(config)
+
+
+def test_a_dataset_is_the_same_wherever_its_log_lay(made, write):
+    text = HEADER + "".join(f"u{n % 4},i{n % 7},{n},1\n" for n in range(200)) + ",x,1,1\n" + "u0,i0,9"
+    (one, _), (other, _) = (made(write(text, f"{name}/clicks.csv"), name) for name in ("here", "there"))
+    assert one.manifest.files["rejected.parquet"] != other.manifest.files["rejected.parquet"], "it names the log"
+    assert one.fingerprint == other.fingerprint
 
 
 def test_damage_to_any_file_of_a_dataset_is_found(made, write, tmp_path):

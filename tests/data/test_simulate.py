@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from recsys.data import simulation_process as process
-from recsys.data.simulate import best_possible, simulate, simulate_log
+from recsys.data.simulate import best_possible, simulate_log
 from recsys.data.simulation_calendar import BEGIN, SPAN, draw_lengths
 from recsys.data.simulation_config import SimulationConfig
 from recsys.data.simulation_process import draw_world, ideal_ranks, next_click_probabilities, ranks_of
@@ -19,7 +19,7 @@ SMALL = SimulationConfig(num_users=3_000, num_items=300, num_clicks=36_000, seed
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory):
-    return simulate(SMALL, tmp_path_factory.mktemp("small"))
+    return simulate_log(SMALL, tmp_path_factory.mktemp("small") / "clicks.parquet")
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +83,11 @@ class LeaveLastOut:
 
 
 def test_the_same_config_gives_the_same_bytes(log, tmp_path):
-    assert contents(simulate(SMALL, tmp_path)) == contents(log)
+    assert contents(simulate_log(SMALL, tmp_path / "clicks.parquet")) == contents(log)
 
 
 def test_another_seed_gives_another_log(log, tmp_path):
-    other = simulate(SMALL.model_copy(update={"seed": 4}), tmp_path)
+    other = simulate_log(SMALL.model_copy(update={"seed": 4}), tmp_path / "clicks.parquet")
     assert all(ours != theirs for ours, theirs in zip(contents(log), contents(other), strict=True))
 
 
@@ -100,7 +100,8 @@ def test_a_log_with_a_name_lies_beside_its_items_and_ideal(log, tmp_path):
 
 @pytest.mark.parametrize(("users", "items", "clicks"), [(1, 20, 4), (7, 20, 28), (5, 37, 2_000), (1_500, 5_000, 9_001)])
 def test_sizes_are_exact(users, items, clicks, tmp_path):
-    log = simulate(SimulationConfig(num_users=users, num_items=items, num_clicks=clicks), tmp_path)
+    config = SimulationConfig(num_users=users, num_items=items, num_clicks=clicks)
+    log = simulate_log(config, tmp_path / "clicks.parquet")
     rows = pl.read_parquet(log.clicks)
     assert (rows.height, rows["user_id"].n_unique()) == (clicks, users)
     assert pl.read_parquet(log.items).height == items
@@ -143,7 +144,8 @@ def test_time_moves_on_within_a_user(log):
 
 
 def test_time_moves_on_even_for_the_busiest(tmp_path):
-    log = simulate(SimulationConfig(num_users=20, num_items=20, num_clicks=8_000, seed=1), tmp_path)
+    config = SimulationConfig(num_users=20, num_items=20, num_clicks=8_000, seed=1)
+    log = simulate_log(config, tmp_path / "clicks.parquet")
     gaps = pl.read_parquet(log.clicks).select(pl.col("timestamp").diff().over("user_id")).to_series()
     assert gaps.min() >= 1
 
@@ -232,7 +234,7 @@ def test_chunks_of_users_are_whole(some_walks):
 def test_the_default_needs_a_memory_longer_than_one_click(tmp_path):
     config = SimulationConfig()
     assert (config.num_users, config.num_items, config.num_clicks) >= (5_000, 2_000, 200_000)
-    log = simulate(config, tmp_path)
+    log = simulate_log(config, tmp_path / "clicks.parquet")
     best = best_possible(log.ideal, exclude_seen=True)
     assert 0.2 < best.hr < 0.5
     assert 0.2 < best_possible(log.ideal, exclude_seen=False).hr < 0.5

@@ -9,7 +9,7 @@ import torch
 from recsys.errors import DataError
 from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.evaluate import evaluate
-from recsys.evaluation.outcome import Evaluation, evaluation_lines
+from recsys.evaluation.outcome import evaluation_lines, read_evaluation
 from tests.evaluation.conftest import dataset_of
 
 CONFIG = EvaluationConfig(list_length=12)
@@ -125,6 +125,14 @@ def test_seen_items_are_listed_only_without_the_filter(any_dataset, evaluated, e
     assert evaluation.protocol.targets_clicked_before == repeats
 
 
+def test_what_a_killed_process_left_half_written_is_swept(dataset, evaluated, tmp_path):
+    leftover = tmp_path / "evaluation" / f".lists.parquet.{2**22 + 1}-0123abcd-7.tmp"
+    leftover.parent.mkdir()
+    leftover.write_bytes(b"half")
+    evaluated(dataset)
+    assert not leftover.exists()
+
+
 def test_the_json_is_strict_repeatable_and_readable(dataset, evaluated, tmp_path):
     evaluation, _, _ = evaluated(dataset)
     text = (tmp_path / "evaluation.json").read_bytes()
@@ -132,7 +140,7 @@ def test_the_json_is_strict_repeatable_and_readable(dataset, evaluated, tmp_path
     assert set(parsed) == {"protocol", "retriever", "popular", "covisitation"}
     assert set(parsed["popular"]) == {"HR@10", "NDCG@10", "MRR@10", "coverage@10"}
     assert parsed["protocol"]["uses_time_of_predicted_click"] is False
-    assert Evaluation.read(tmp_path) == evaluation
+    assert read_evaluation(tmp_path) == evaluation
     files = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
     evaluated(dataset)
     assert files == {path: path.read_bytes() for path in tmp_path.rglob("*.*")}

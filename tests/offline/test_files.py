@@ -1,5 +1,6 @@
 """Files of users and histories that cannot be used are refused in the user's words, and nothing is written."""
 
+import re
 from pathlib import Path
 
 import polars as pl
@@ -64,6 +65,16 @@ def test_ids_of_another_type(numbers: Asked, texts: Asked, tmp_path: Path) -> No
     match = r"ids in column '{}' must be String like those of the log, found {} \(Int64\)"
     refused(texts, tmp_path, match.format("user_id", 10), users=tmp_path / "users.parquet")
     refused(texts, tmp_path, match.format("item_id", 20), histories=tmp_path / "users.parquet")
+
+
+@pytest.mark.parametrize("text", ["01", "+2", "-0", "1e1", "010"])
+def test_an_integer_has_one_way_to_be_written(numbers: Asked, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "users.csv"
+    path.write_text(f"user_id,item_id\n10,20\n{text},{text}\n")
+    match = rf"ids in column 'user_id' must be Int64 like those of the log, found '{re.escape(text)}' \(String\)"
+    refused(numbers, tmp_path, match, users=path)
+    path.write_text(f"user_id,item_id\n10,20\n10,{text}\n")
+    refused(numbers, tmp_path, match.replace("user_id", "item_id"), histories=path)
 
 
 def test_a_user_too_large_for_the_log(numbers: Asked, tmp_path: Path) -> None:

@@ -36,6 +36,14 @@ def test_similar_prints_titles_as_they_are_written(finished_home):
     assert all(row[3].endswith(f"{cosine:.3f} ") for row, cosine in zip(rows, cosines, strict=True))
 
 
+def test_simulate_prints_paths_as_they_are(home):
+    done = command(home, "simulate", "--out", "[bold]/a.parquet", "--users=5", "--items=20", "--clicks=40")
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[1] for line in done.stdout.splitlines()] == [
+        f"[bold]/a{name}.parquet" for name in ("", ".items", ".ideal")
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

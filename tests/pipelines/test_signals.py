@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from recsys.errors import Interrupted
 from tests.pipelines.commands import command, start
 
 TRAIN = ["train", "my.yaml", "training.max_epochs=60", "training.patience=1000"]
@@ -55,7 +56,7 @@ def stop_training(home: Path, line: str, number: int, code: int) -> list[str]:
         out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert out == ""
-    assert err.splitlines()[-1] == f"error: stopped by signal {number}"
+    assert err.splitlines()[-1] == f"error: {Interrupted(number)}"
     assert "Traceback" not in err
     assert "epoch 60:" not in err, "the signal missed its window"
     assert (home / "run/model/last.ckpt").is_file()

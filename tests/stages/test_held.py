@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from recsys.errors import BusyError, DataError, DiskError
+from recsys.errors import BusyError, DataError, DiskError, Interrupted
 from recsys.stages.prepare import prepare
+from recsys.stages.session import Session
 from recsys.stages.train import train
 from tests.stages.workdirs import Project
 
@@ -49,6 +50,20 @@ def test_a_session_that_failed_lets_go_of_the_workdir(project):
         raise DataError("as an example")
     with project.session() as session:
         prepare(session)
+
+
+def test_a_session_ends_as_its_own_block_ended(project, monkeypatch):
+    endings = []
+    monkeypatch.setattr(Session, "close", lambda _, status: endings.append(status))
+    try:
+        raise DataError("of the caller, who opens a session to mend it")
+    except DataError:
+        with project.session():
+            pass
+    for error in (Interrupted(15), KeyboardInterrupt(), DataError("as an example"), ZeroDivisionError()):
+        with pytest.raises(type(error)), project.session():
+            raise error
+    assert endings == ["FINISHED", "KILLED", "KILLED", "FAILED", "FAILED"]
 
 
 def test_what_a_killed_process_left_half_written_is_swept(project):

@@ -1,5 +1,6 @@
 """The same from Python: `recsys.fit`, `recsys.load`."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,24 @@ def test_mistakes_are_told_in_the_words_of_the_caller(small_log_file, tmp_path):
         recsys.fit(small_log_file.with_name("nothing.parquet"), tmp_path / "run")
     with pytest.raises(UserError, match=r"^no bundle at .*run/bundle: give the directory that `recsys index`"):
         recsys.load(tmp_path / "run" / "bundle")
+
+
+def test_what_has_finished_is_trained_anew_and_what_has_not_takes_a_restart(workdir, small_log_file, tmp_path):
+    copy = shutil.copytree(workdir, tmp_path / "run", symlinks=True)
+    assert recsys.fit(small_log_file, copy, OVERRIDES | {"model.dim": 4}).bundle.manifest.dim == 4
+    (copy / "model" / "training.json").unlink()
+    changed = OVERRIDES | {"model.dim": 16}
+    with pytest.raises(ConfigError, match=r"model\.dim was 4, is 16.*restart=True"):
+        recsys.fit(small_log_file, copy, changed)
+    assert recsys.fit(small_log_file, copy, changed, restart=True).bundle.manifest.dim == 16
+
+
+def test_a_model_that_was_changed_is_told_with_its_remedy(workdir, small_log_file, tmp_path):
+    copy = shutil.copytree(workdir, tmp_path / "run", symlinks=True)
+    weights = next((copy / "model/best").glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[::-1])
+    with pytest.raises(BundleError, match=r"--restart` \(restart=True from Python\)$"):
+        recsys.fit(small_log_file, copy, OVERRIDES)
 
 
 def test_a_damaged_bundle_is_refused_by_name(workdir, tmp_path):

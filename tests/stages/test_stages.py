@@ -26,7 +26,7 @@ def test_run_twice_does_nothing_the_second_time_and_says_so(project):
     with project.session() as session:
         again = run(session)
     written = {name for name, stat in project.files().items() if before.get(name) != stat}
-    assert written <= {"run.json", "recommendations/request.json"}
+    assert written <= {"run.json", "recommendations/job.json"}
     skipped = [line.split(":")[0] for line in project.told if line.endswith("not done again")]
     assert skipped == ["prepare", "train", "evaluate", "index"]
     assert "all 1 parts are there already; nothing to do" in project.told[-1]
@@ -67,11 +67,10 @@ def test_a_changed_log_is_prepared_again_and_makes_later_stages_stale(project):
         with project.session() as session, pytest.raises(StaleError) as refused:
             stage(session)
         assert "run/model is stale (the dataset was " in str(refused.value)
-        assert str(refused.value).endswith("run `recsys train my.yaml --restart` first")
-    with project.session() as session, pytest.raises(ConfigError, match=r"the prepared dataset was .* --restart"):
-        train(session)
+        assert str(refused.value).endswith("run `recsys train my.yaml` first")
     with project.session() as session:
-        run(session, restart=True)
+        run(session)
+    assert "training anew: the prepared dataset has changed" in project.told
 
 
 @pytest.mark.parametrize(
@@ -80,8 +79,7 @@ def test_a_changed_log_is_prepared_again_and_makes_later_stages_stale(project):
         ({"seed": 2}, train, "run/dataset is stale (seed was 0, is 2): run `recsys prepare my.yaml` first"),
         ({"data__events__min_clicks__per_user": 3}, evaluate, "run/dataset is stale (data.events.min_clicks.per_user "
          "was 1, is 3): run `recsys prepare my.yaml` first"),
-        ({"model__dim": 16}, evaluate, "run/model is stale (model.dim was 8, is 16): run `recsys train my.yaml "
-         "--restart` first"),
+        ({"model__dim": 16}, evaluate, "run/model is stale (model.dim was 8, is 16): run `recsys train my.yaml` first"),
         ({"training__max_epochs": 3}, index, "run/model is stale (training.max_epochs was 2, is 3): run `recsys train"),
         ({"evaluation__list_length": 7}, index, "run/evaluation.json is stale (evaluation.list_length was 100, is 7): "
          "run `recsys evaluate my.yaml` first"),
@@ -150,13 +148,11 @@ def test_a_model_that_somebody_changed_is_refused_until_it_is_trained_anew(proje
 
 
 def test_training_under_another_configuration_names_the_key_and_offers_restart(project):
+    (project.workdir / "model" / "training.json").unlink()
     with project.session(model__dim=16) as session, pytest.raises(ConfigError) as refused:
         train(session)
-    assert "run/model holds a training run of another configuration: model.dim was 8, is 16" in str(refused.value)
+    assert "run/model holds an unfinished training of another configuration: model.dim was 8" in str(refused.value)
     assert "--restart" in str(refused.value)
-    with project.session() as session:
-        train(session)
-    assert project.told[-1].startswith("train: nothing has changed"), "what was refused has changed nothing"
     with project.session(model__dim=16) as session:
         train(session, restart=True)
         evaluate(session)

@@ -1,4 +1,4 @@
-"""What MLflow has of a run, in a real store, read here without MLflow; and that a dead server changes nothing."""
+"""What MLflow has of a run, in a real store, read here without MLflow; a dead server delays it, and changes nothing."""
 
 import json
 import shutil
@@ -10,8 +10,10 @@ import pytest
 
 from recsys.errors import DataError, Interrupted
 from recsys.section import flatten
-from recsys.stages.run import run
+from recsys.stages.prepare import prepare
+from recsys.stages.run import Everything, run
 from recsys.stages.train import train
+from recsys.training.tracking_spool import without_password
 from tests.stages.workdirs import Project, small_config
 
 
@@ -20,17 +22,11 @@ def rows(project: Project, query: str) -> list[tuple]:
         return sorted(database.execute(query).fetchall())
 
 
-def test_one_run_for_one_workdir_and_how_its_last_command_ended(small_log_file, tmp_path):
-    project = Project(tmp_path)
-    shutil.copy(small_log_file, project.log)
-    with project.session(tracking__kind="mlflow") as session:
-        made = run(session)
-        assert session.tracking_uri == "sqlite:///run/mlflow.db"
-    [(run_id, status)] = rows(project, "select run_uuid, status from runs")
-    assert status == "FINISHED"
-    assert json.loads((project.workdir / "run.json").read_text())["mlflow_run_id"] == run_id
+def assert_all_of_it_is_tracked(project: Project, made: Everything) -> None:
+    """What every stage had to tell, once."""
     params = dict(rows(project, "select key, value from params"))
-    assert params.items() >= flatten(small_config({"tracking__kind": "mlflow"})).items()
+    configured = flatten(small_config({}))
+    assert params.items() >= {key: value for key, value in configured.items() if "tracking." not in key}.items()
     assert (params["dataset.users"], params["dataset.items"]) == ("60", "40")
     assert len(params["dataset.fingerprint"]) == 64
     epochs = rows(project, "select key, step from metrics where step > 0")
@@ -42,6 +38,18 @@ def test_one_run_for_one_workdir_and_how_its_last_command_ended(small_log_file, 
     artifacts = {file.name for file in project.workdir.glob("mlflow-artifacts/**/*") if file.is_file()}
     bundle = {file.name for file in (project.workdir / "bundle").iterdir()}
     assert artifacts == bundle | {"data_report.json", "evaluation.json"}
+
+
+def test_one_run_for_one_workdir_and_how_its_last_command_ended(small_log_file, tmp_path):
+    project = Project(tmp_path)
+    shutil.copy(small_log_file, project.log)
+    with project.session(tracking__kind="mlflow") as session:
+        made = run(session)
+        assert session.tracking_uri == "sqlite:///run/mlflow.db"
+    [(run_id, status)] = rows(project, "select run_uuid, status from runs")
+    assert status == "FINISHED"
+    assert json.loads((project.workdir / "run.json").read_text())["mlflow_run_id"] == run_id
+    assert_all_of_it_is_tracked(project, made)
 
     with project.session(tracking__kind="mlflow") as session:
         spooled = (project.workdir / "tracking-spool.jsonl").stat().st_size
@@ -55,15 +63,46 @@ def test_one_run_for_one_workdir_and_how_its_last_command_ended(small_log_file, 
         assert rows(project, "select run_uuid, status from runs") == [(run_id, ending)]
 
 
-def test_a_dead_tracking_server_costs_seconds_and_changes_nothing(project):
-    record = json.loads((project.workdir / "run.json").read_text())["stages"]
-    dead = {"tracking__kind": "mlflow", "tracking__uri": "http://127.0.0.1:9", "tracking__timeout_seconds": 1}
+def test_a_dead_tracking_server_costs_seconds_and_the_next_command_delivers(finished, small_log_file, tmp_path):
+    project = Project(tmp_path)
+    shutil.copy(small_log_file, project.log)
+    dead = {
+        "tracking__kind": "mlflow",
+        "tracking__uri": "http://ada:secret@127.0.0.1:9",
+        "tracking__timeout_seconds": 1,
+    }
     started = time.monotonic()
     with project.session(**dead) as session:
-        assert run(session, restart=True).places(session.tracking_uri)["MLflow"] == "http://127.0.0.1:9"
-    assert time.monotonic() - started < 20
-    again = json.loads((project.workdir / "run.json").read_text())
-    assert again["mlflow_run_id"] is None
-    for stage in ("prepare", "train", "evaluate"):
-        assert again["stages"][stage]["output"] == record[stage]["output"]
-    assert (project.workdir / "tracking-spool.jsonl").stat().st_size > 0
+        made = run(session)
+        assert made.places(session.tracking_uri)["MLflow"] == "http://***@127.0.0.1:9"
+    assert time.monotonic() - started < 30
+    assert not [file for file in project.workdir.rglob("*") if file.is_file() and b"secret" in file.read_bytes()]
+    here, there = (json.loads((one.workdir / "run.json").read_text()) for one in (project, finished))
+    assert here["mlflow_run_id"] is None
+    for stage in ("prepare", "train", "evaluate", "index"):
+        assert here["stages"][stage]["output"] == there["stages"][stage]["output"]
+    assert not (project.workdir / "mlflow.db").exists()
+
+    with project.session(tracking__kind="mlflow") as session:
+        prepare(session)
+    assert [line.endswith("not done again") for line in project.told] == [True]
+    [(run_id, status)] = rows(project, "select run_uuid, status from runs")
+    assert status == "FINISHED"
+    assert json.loads((project.workdir / "run.json").read_text())["mlflow_run_id"] == run_id
+    assert_all_of_it_is_tracked(project, made)
+    spooled = (project.workdir / "tracking-spool.jsonl").stat().st_size
+    with project.session(tracking__kind="mlflow") as session:
+        prepare(session)
+    assert (project.workdir / "tracking-spool.jsonl").stat().st_size == spooled, "nothing is owed any more"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("http://ada:secret@host/x and ftp://ada@host", "http://***@host/x and ftp://***@host"),
+        ("http://ada:p@ssword@host:80/a@b", "http://***@host:80/a@b"),
+        ("sqlite:///runs@home/mlflow.db", "sqlite:///runs@home/mlflow.db"),
+    ],
+)
+def test_a_password_is_hidden_and_a_path_is_not(text, told):
+    assert without_password(text) == told

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, StringConstraints
+from pydantic import AfterValidator, Field, PositiveInt, StringConstraints
 
 from recsys.section import Section
 
@@ -13,6 +13,11 @@ Format = Literal["auto", "csv", "parquet", "ndjson"]
 Operator = Literal["==", "!=", ">=", "<=", ">", "<"]
 
 
+def _unescaped(text: str) -> str:
+    """A tab, as it is typed in a shell."""
+    return text.replace("\\t", "\t")
+
+
 class TableConfig(Section):
     """Where a table lies, and what its files are like."""
 
@@ -20,7 +25,7 @@ class TableConfig(Section):
     """A file, a directory of files, or a glob."""
     format: Format = "auto"
     """auto: by the files' names (.csv, .tsv, .txt, .dat; .parquet; .ndjson, .jsonl; each may end in .gz)."""
-    separator: Annotated[str, StringConstraints(min_length=1)] = ","
+    separator: Annotated[str, StringConstraints(min_length=1), AfterValidator(_unescaped)] = ","
     """CSV: what separates the fields, one character or more, such as "::"."""
     encoding: str = "utf-8"
     """CSV and NDJSON: any encoding that Python knows."""

@@ -1,16 +1,16 @@
-"""External ids of a column to codes that follow the sorted ids."""
+"""External ids of a column to codes that follow the sorted ids, and vocabularies as columns."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from recsys.data.texts import Texts
-from recsys.data.vocabulary import NumberVocabulary, TextVocabulary, Vocabulary
+from recsys.data.vocabulary import INTEGER, NumberVocabulary, TextVocabulary, Vocabulary
 from recsys.errors import DataError
 
-CANONICAL = r"^(0|-?[1-9][0-9]*)$"
 BAD_TEXT = "\0|�"
 
 
@@ -80,6 +80,16 @@ def vocabulary_of(ids: pl.Series) -> Vocabulary:
     return TextVocabulary(texts_of(ids)) if ids.dtype == pl.String else NumberVocabulary(ids.to_numpy())
 
 
+def id_column(vocabulary: Vocabulary) -> pl.Series:
+    """Every id in the vocabulary's own type; the id of index n + 1 is in row n."""
+    if isinstance(vocabulary, NumberVocabulary):
+        return pl.Series(np.asarray(vocabulary.ids))
+    assert isinstance(vocabulary, TextVocabulary)
+    encoded = vocabulary.texts.data.tobytes()
+    bounds = pairwise(vocabulary.texts.offsets.tolist())
+    return pl.Series([encoded[start:stop].decode() for start, stop in bounds], dtype=pl.String)
+
+
 def texts_of(series: pl.Series) -> Texts:
     """A column of text without nulls, as bytes and offsets."""
     ends = np.concatenate([[0], np.cumsum(series.str.len_bytes().to_numpy(), dtype=np.int64)])
@@ -99,7 +109,7 @@ def _code_text(raw: pl.Series) -> Coded:
 
 def _as_integers(ids: pl.Series) -> pl.Series | None:
     """None unless every id is the one way to write some integer of 64 bits."""
-    if len(ids) == 0 or not ids.str.contains(CANONICAL).all():
+    if len(ids) == 0 or not ids.str.contains(f"^{INTEGER}$").all():
         return None
     candidates = (ids.cast(kind, strict=False) for kind in (pl.Int64, pl.UInt64))
     return next((numbers for numbers in candidates if not numbers.null_count()), None)

@@ -108,12 +108,27 @@ def require_events(events: Events, config: EventsConfig) -> None:
     share = events.rejected.height / max(1, events.rows_in)
     if share > config.max_rejected_share:
         reasons = events.rejected["reason"].value_counts(sort=True).head(3).rows()
-        told = "; ".join(f"{reason}: {count:,}" for reason, count in reasons)
+        told = "; ".join(f"{reason}: {count:,}" for reason, count in reasons) + _example(events.rejected, reasons[0][0])
         raise DataError(
             f"{events.rejected.height:,} of {events.rows_in:,} rows ({share:.1%}) of {config.path} break a rule, "
             f"more than data.events.max_rejected_share allows ({config.max_rejected_share:.1%}): {told}. "
-            f"{events.unit_hint or 'Mend the log, or raise the share'}"
+            f"{events.unit_hint or _remedy(reasons[0][0])}"
         )
     if len(events) == 0:
         left_out = f", {events.filtered:,} of them left out by data.events.keep" if events.filtered else ""
         raise DataError(f"{config.path} has no click to learn from: {events.rows_in:,} rows{left_out}")
+
+
+def _example(rejected: pl.DataFrame, reason: str) -> str:
+    """Where the first row with that fault is, and what stands there."""
+    row = rejected.row(by_predicate=None, index=int((rejected["reason"] == reason).arg_max() or 0), named=True)
+    words = row["text"] or ", ".join(str(row[name]) for name in ("user", "item", "time"))
+    return f" (as in {row['file']}, row {row['row']}: {words[:100]})"
+
+
+def _remedy(reason: str) -> str:
+    if reason.endswith("another encoding"):
+        return "Set data.events.encoding, for example to latin-1"
+    if reason.endswith("is not a time"):
+        return "Write times as numbers, or as ISO 8601 such as 2024-12-31T10:00:00"
+    return "Mend the log, or raise the share"

@@ -71,6 +71,8 @@ def require_columns(file: Path, wanted: Sequence[str], found: Sequence[str]) -> 
         if name not in found:
             close = difflib.get_close_matches(name, found, n=1, cutoff=0.4)
             nearest = f"did you mean {close[0]!r}? " if close else ""
+            if any(column.strip().lstrip("-").replace(".", "").isdigit() for column in found):
+                nearest += "a first line that is data already needs the names in `header`; "
             names = ", ".join(repr(other[:80]) for other in found[:MOST_NAMES])
             more = f" and {len(found) - MOST_NAMES:,} more" if len(found) > MOST_NAMES else ""
             raise DataError(f"{file} has no column {name!r}; {nearest}its columns are {names}{more}")
