@@ -87,6 +87,8 @@ def verify(path: Path) -> Manifest:
     directory = path.resolve()
     if not directory.is_dir():
         raise UserError(f"no bundle at {path}: give the directory that `recsys index` published")
+    if not (directory / MANIFEST).exists() and (directory / "bundle").is_dir():
+        raise UserError(f"{path} is a workdir, not a bundle: did you mean {path / 'bundle'}?")
     names = _plain_files(directory)
     for name in sorted(FRAME - names):
         raise _damaged(directory, name, "is missing")

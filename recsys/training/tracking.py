@@ -18,7 +18,17 @@ from pydantic import PositiveInt
 
 from recsys.section import Section
 from recsys.training.tracking_delivery import Refused, Unreachable, deliver_until_gone
-from recsys.training.tracking_spool import Artifact, Assignment, Event, Metrics, Params, Status, Tags, is_delivered
+from recsys.training.tracking_spool import (
+    Artifact,
+    Assignment,
+    Event,
+    Metrics,
+    Params,
+    Spool,
+    Status,
+    Tags,
+    is_delivered,
+)
 from recsys.training.tracking_spooled import Ending, NoTracking, SpooledTracking, Tracker
 
 if TYPE_CHECKING:
@@ -161,7 +171,14 @@ class MlflowStore:
         # created, perhaps, by a worker that was killed before it could say so
         found = self.client.search_runs([experiment_id], f"tags.`{KEY_TAG}` = '{key}'", max_results=1)
         run_name = self.assignment.workdir.name
-        return found[0] if found else self.client.create_run(experiment_id, tags={KEY_TAG: key}, run_name=run_name)
+        if found:
+            return found[0]
+        return self.client.create_run(experiment_id, self._begin(), tags={KEY_TAG: key}, run_name=run_name)
+
+    def _begin(self) -> int | None:
+        """When the first event was told: importing MLflow, or a dead server, may have made this late."""
+        events = (event for event, _ in Spool(self.assignment.workdir).after(0))
+        return next((event.time for event in events if isinstance(event, Status)), None)
 
     def _log_params(self, values: Mapping[str, str]) -> None:
         from mlflow.entities import Param

@@ -180,6 +180,9 @@ def test_a_later_format_is_refused(bundle: Path) -> None:
 def test_no_bundle_at_all_is_the_users_mistake(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no bundle at .*nowhere: give the directory that `recsys index` published"):
         open_bundle(tmp_path / "nowhere")
+    (tmp_path / "bundle").mkdir()
+    with pytest.raises(UserError, match=r"is a workdir, not a bundle: did you mean .*/bundle\?"):
+        open_bundle(tmp_path)
 
 
 def test_an_undamaged_copy_opens_under_any_name(bundle: Path) -> None:
