@@ -46,7 +46,7 @@ def inputs(stage: Stage, config: RunConfig, layout: Layout) -> dict[str, str]:
         case Stage.PREPARE:
             settings = {"seed": str(config.seed), **_named("data", config.data)}
         case Stage.TRAIN:
-            settings = dict(training_identity(config, products["the dataset"]).values)
+            return dict(training_identity(config, products["the dataset"]).values)  # which names the dataset itself
         case Stage.EVALUATE:
             seen = {"recommend.exclude_seen": str(config.recommend.exclude_seen)}
             settings = seen | _named("evaluation", config.evaluation)

@@ -116,7 +116,7 @@ class Session:
         now = inputs(stage, self.config, self.layout)
         keys = sorted(key for key in entry.inputs.keys() | now if entry.inputs.get(key) != now.get(key))
         if keys:
-            changes = (f"{key} was {entry.inputs.get(key)}, is {now.get(key)}" for key in keys[:3])
+            changes = (_told(key, entry.inputs.get(key), now.get(key)) for key in keys[:3])
             return f"is stale ({'; '.join(changes)})"
         return None if left == entry.output else _altered(stage)
 
@@ -139,6 +139,11 @@ def opened(config: RunConfig, *, source: str, tell: Callable[[str], None]) -> It
             raise
         else:
             session.close("FINISHED")
+
+
+def _told(key: str, was: str | None, now: str | None) -> str:
+    """How an input has changed; fingerprints of what lies in the workdir tell nobody anything."""
+    return f"{key} has changed" if key.startswith("the ") else f"{key} was {was}, is {now}"
 
 
 def _altered(stage: Stage) -> str:

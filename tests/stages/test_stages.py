@@ -66,7 +66,7 @@ def test_a_changed_log_is_prepared_again_and_makes_later_stages_stale(project):
     for stage in stages:
         with project.session() as session, pytest.raises(StaleError) as refused:
             stage(session)
-        assert "run/model is stale (the dataset was " in str(refused.value)
+        assert "run/model is stale (the prepared dataset has changed)" in str(refused.value)
         assert str(refused.value).endswith("run `recsys train my.yaml` first")
     with project.session() as session:
         run(session)
@@ -178,7 +178,7 @@ def test_the_record_says_what_ran_when_and_on_what(project):
     assert datetime.now(UTC) - datetime.fromisoformat(finished[0]) < timedelta(minutes=30)
     trained = record["stages"]["train"]["inputs"]
     assert (trained["model.dim"], trained["seed"], trained["training.max_epochs"]) == ("8", "0", "2")
-    assert trained["the dataset"] == record["stages"]["prepare"]["output"]
+    assert trained["the prepared dataset"] == record["stages"]["prepare"]["output"]
     assert record["stages"]["recommend"]["inputs"]["the bundle"] == record["stages"]["index"]["output"]
     assert record["stages"]["index"]["output"] == (project.workdir / "bundle").resolve().name
     assert len(record["stages"]["prepare"]["sources"]) == 64
