@@ -15,6 +15,8 @@ from pytorch_lightning.plugins.io import CheckpointIO
 from recsys.durable import replaced_file
 from recsys.errors import BundleError
 
+FORMAT_KEY, FORMAT_VERSION = "recsys_format", 1
+"""Raise it with any change to what the callbacks keep."""
 DIGEST_BYTES = hashlib.sha256().digest_size
 NEXT, LAST, PREVIOUS = "next.ckpt", "last.ckpt", "previous.ckpt"
 
@@ -25,7 +27,7 @@ class DurableCheckpointIO(CheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         last = Path(path)
         payload = io.BytesIO()
-        torch.save(checkpoint, payload)
+        torch.save({**checkpoint, FORMAT_KEY: FORMAT_VERSION}, payload)
         with replaced_file(last.with_name(NEXT)) as temporary, temporary.open("wb") as file:
             file.write(payload.getbuffer())
             file.write(hashlib.sha256(payload.getbuffer()).digest())
@@ -34,7 +36,13 @@ class DurableCheckpointIO(CheckpointIO):
         last.with_name(NEXT).replace(last)
 
     def load_checkpoint(self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True) -> Any:
-        return torch.load(io.BytesIO(read_verified(Path(path))), map_location=map_location, weights_only=True)
+        checkpoint = torch.load(io.BytesIO(read_verified(Path(path))), map_location=map_location, weights_only=True)
+        if checkpoint.get(FORMAT_KEY) != FORMAT_VERSION:
+            raise BundleError(
+                f"{path} has format {checkpoint.get(FORMAT_KEY)}, and this version goes on from {FORMAT_VERSION}: "
+                f"start again with --restart"
+            )
+        return checkpoint
 
     def remove_checkpoint(self, path: str | Path) -> None:
         Path(path).unlink(missing_ok=True)
