@@ -57,8 +57,7 @@ def test_a_run_its_reopening_and_its_refusals(tmp_path, caplog):
     second.log_artifact(tmp_path / "nowhere.md")
     second.close("FINISHED")
     assert second.run_id == run_id
-    assert rows(tmp_path, "select run_uuid, status from runs") == [(run_id, "FINISHED")]
-    assert rows(tmp_path, "select start_time <= end_time from runs") == [(1,)]
+    assert rows(tmp_path, "select run_uuid, status, start_time <= end_time from runs") == [(run_id, "FINISHED", 1)]
     params = dict(rows(tmp_path, "select key, value from params"))
     assert (params["model.dim"], params["note"], len(params)) == ("64", "x" * 6000, 252)
     tags = dict(rows(tmp_path, "select key, value from tags"))
