@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Self
 
 from recsys.config import RunConfig
 from recsys.durable import locked
@@ -26,6 +27,13 @@ class Session:
         self.layout = Layout(config.workdir)
         self.record = read_record(config.workdir)
         self._tracker: Tracker | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        failed: Ending = "KILLED" if isinstance(error, Interrupted | KeyboardInterrupt) else "FAILED"
+        self.close("FINISHED" if error is None else failed)
 
     @property
     def tracker(self) -> Tracker:
@@ -129,16 +137,9 @@ class Session:
 @contextmanager
 def opened(config: RunConfig, *, source: str, tell: Callable[[str], None]) -> Iterator[Session]:
     """Holds the workdir; BusyError where another process does. Ends the MLflow run as the block ended."""
-    with locked(config.workdir, "the workdir"):
-        session = Session(config, source, tell)
-        try:
-            session.deliver_owed()
-            yield session
-        except BaseException as error:
-            session.close("KILLED" if isinstance(error, Interrupted | KeyboardInterrupt) else "FAILED")
-            raise
-        else:
-            session.close("FINISHED")
+    with locked(config.workdir, "the workdir"), Session(config, source, tell) as session:
+        session.deliver_owed()
+        yield session
 
 
 def _told(key: str, was: str | None, now: str | None) -> str:
