@@ -5,7 +5,7 @@
     NDCG           1   .631   .5         1/log2(k + 1)   0
     MRR            1    1/2   1/3         1/k   0
 
-A target that cannot be returned at all has the rank UNRANKED. The mean over users is the metric.
+A target that cannot be returned at all has a rank beyond any k. The mean over users is the metric.
 """
 
 import numpy as np
@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 Ranks = NDArray[np.integer]
 Float64 = NDArray[np.float64]
-
-UNRANKED = np.iinfo(np.int64).max
 
 
 def hit_rate(ranks: Ranks, k: int) -> Float64:

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsys.evaluation.metrics import UNRANKED
 from recsys.evaluation.questions import Questions
 from recsys.topk import TILE_SCORES, Exclusions, TopK, target_ranks, topk_of_scores
 
@@ -57,7 +56,6 @@ def _rank_tile(
     ranks = target_ranks(scores, targets, candidates_V=candidates, exclusions=exclusions)
     own = scores.gather(1, targets[:, None])[:, 0]
     assert not own.isnan().any(), "a score is not a number"
-    ranks = ranks.masked_fill(own == float("-inf"), UNRANKED)
     scores.scatter_(1, targets[:, None], float("-inf"))
     others = topk_of_scores(scores, k=k)
     return ranks, TopK(_insert(others.indices_UK, targets, ranks), _insert(others.scores_UK, own, ranks))

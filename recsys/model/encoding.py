@@ -28,11 +28,11 @@ class Pasts:
 
 
 def recent_pasts(
-    histories: Histories, users: Int64, ends: Int64, *, max_length: int, known_V: NDArray[np.bool_] | None
+    histories: Histories, users: Int64, ends: Int64, *, max_length: int, known_V: NDArray[np.bool_]
 ) -> Pasts:
     """Each user's last `max_length` clicks before position `ends`; clicks outside `known_V` are skipped."""
     begins = np.asarray(histories.offsets)[users]
-    if known_V is None or known_V[1:].all():
+    if known_V[1:].all():
         starts = np.maximum(begins, ends - max_length)
         return Pasts(histories.items, starts, ends - starts)
     # a known click's place among the known ones is a prefix sum, so skipping costs one pass and no loop

@@ -41,7 +41,7 @@ class Validator:
             self.users,
             self.positions,
             max_length=retriever.config.max_length,
-            known_V=self.dataset.trained_items if self.dataset.skips_untrained else None,
+            known_V=self.dataset.known_items,
         )
         users_ND, items_VD = encode_pasts(retriever, pasts), retriever.item_vectors().float()
         step = max(1, TILE_SCORES // len(items_VD))

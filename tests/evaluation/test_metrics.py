@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from recsys.evaluation.metrics import UNRANKED, coverage, hit_rate, mrr, ndcg
+from recsys.evaluation.metrics import coverage, hit_rate, mrr, ndcg
+from recsys.topk import UNRANKED
 
 RANKS = np.array([1, 2, 3, 9, 10, 11, 500, UNRANKED])
 AS_DEFINED = {

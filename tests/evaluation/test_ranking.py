@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from recsys.evaluation import ranking as module
-from recsys.evaluation.metrics import UNRANKED
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.ranking import rank
+from recsys.topk import UNRANKED
 from tests.evaluation.conftest import dataset_of, random_clicks
 
 
