@@ -38,7 +38,7 @@ SplitKind = Literal["leave_last_out", "by_time", "by_column"]
 
 
 class DatasetManifest(Section):
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     split: SplitKind
     time_kind: TimeKind
     files: dict[str, str]

@@ -114,6 +114,7 @@ def _feature(rows: pl.DataFrame, feature: FeatureColumn, num_items: int) -> Item
     counts = np.bincount(sorted_pairs[INDEX].to_numpy(), minlength=num_items + 1)
     return ItemFeature(
         name=feature.column,
+        is_input=feature.is_input,
         num_values=len(labels) + 1,
         values=sorted_pairs["value"].cast(pl.Int32).to_numpy(),
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),

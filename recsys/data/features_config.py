@@ -14,6 +14,8 @@ class FeatureColumn(Section):
     column: str
     separator: Annotated[str, StringConstraints(min_length=1)] | None = None
     """Parts one text into many values, such as "|" in "Comedy|Drama"."""
+    is_input: bool = True
+    """Whether the model reads it. If not, the evaluation and the report still do."""
 
 
 class ItemTableConfig(TableConfig):
@@ -22,4 +24,4 @@ class ItemTableConfig(TableConfig):
     title: str | None = None
     """The column of what people call the items."""
     features: tuple[FeatureColumn, ...] = Field(default=(), max_length=64)
-    """Categorical columns that the model reads."""
+    """Categorical columns."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +14,22 @@ from recsys.data.texts import Texts
 FILE = "features.json"
 
 
+class Entry(TypedDict):
+    """A feature in features.json."""
+
+    name: str
+    is_input: bool
+
+
 @dataclass(frozen=True)
 class ItemFeature:
     """Item v's values are values[offsets[v] : offsets[v + 1]], each from 1 to num_values - 1; item 0 has none.
 
-    `labels` has what each value is called, in the order of the values from 1 on.
+    `labels` has what each value is called, in the order of the values from 1 on. The model reads it if it `is_input`.
     """
 
     name: str
+    is_input: bool
     num_values: int
     values: NDArray[np.int32]
     offsets: NDArray[np.int64]
@@ -39,24 +48,30 @@ class ItemFeatures:
     def __len__(self) -> int:
         return len(self._features)
 
+    @property
+    def inputs(self) -> "ItemFeatures":
+        """Those that the model reads."""
+        return ItemFeatures(feature for feature in self if feature.is_input)
+
     @classmethod
     def open(cls, directory: Path) -> "ItemFeatures":
-        names: list[str] = json.loads((directory / FILE).read_text(encoding="utf-8"))
-        return cls(_open_feature(directory, number, name) for number, name in enumerate(names))
+        entries: list[Entry] = json.loads((directory / FILE).read_text(encoding="utf-8"))
+        return cls(_open_feature(directory, number, entry) for number, entry in enumerate(entries))
 
     def save(self, directory: Path) -> None:
-        names = [feature.name for feature in self]
-        (directory / FILE).write_text(json.dumps(names, ensure_ascii=False) + "\n", encoding="utf-8")
+        entries = [Entry(name=feature.name, is_input=feature.is_input) for feature in self]
+        (directory / FILE).write_text(json.dumps(entries, ensure_ascii=False) + "\n", encoding="utf-8")
         for number, feature in enumerate(self):
             np.save(directory / f"feature{number}.values.npy", feature.values)
             np.save(directory / f"feature{number}.item_offsets.npy", feature.offsets)
             feature.labels.save(directory, f"feature{number}.labels")
 
 
-def _open_feature(directory: Path, number: int, name: str) -> ItemFeature:
+def _open_feature(directory: Path, number: int, entry: Entry) -> ItemFeature:
     labels = Texts.open(directory, f"feature{number}.labels")
     return ItemFeature(
-        name=name,
+        name=entry["name"],
+        is_input=entry["is_input"],
         num_values=len(labels) + 1,
         values=np.load(directory / f"feature{number}.values.npy", mmap_mode="r"),
         offsets=np.load(directory / f"feature{number}.item_offsets.npy", mmap_mode="r"),

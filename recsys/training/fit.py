@@ -153,7 +153,7 @@ def build_task(job: RetrievalJob) -> RetrievalTask:
     """A fresh retriever, drawn from the seed alone."""
     torch.manual_seed(job.seed)
     dataset = job.dataset
-    retriever = Retriever.for_catalogue(job.model, len(dataset.items), dataset.features)
+    retriever = Retriever.for_catalogue(job.model, len(dataset.items), dataset.features.inputs)
     counts_V = torch.from_numpy(dataset.training_counts())
     objective = job.training.objective.build(counts_V, torch.tensor(dataset.candidates))
     return RetrievalTask(retriever, objective, job.training.optimizer)

@@ -64,7 +64,7 @@ def vocabulary(letter: str, size: int, has_numbers: bool) -> Vocabulary:
 def _genres() -> ItemFeatures:
     values = np.arange(NUM_ITEMS, dtype=np.int32) % 3 + 1
     offsets = np.concatenate([[0], np.arange(NUM_ITEMS + 1)]).astype(np.int64)
-    return ItemFeatures([ItemFeature("genre", 4, values, offsets, Texts.of(["Drama", "Crime", "Comedy"]))])
+    return ItemFeatures([ItemFeature("genre", True, 4, values, offsets, Texts.of(["Drama", "Crime", "Comedy"]))])
 
 
 def made_contents(dataset: Dataset, seed: int = 0, **changes: Any) -> BundleContents:

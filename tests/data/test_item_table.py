@@ -49,6 +49,15 @@ def test_single_and_multi_valued_features(table, tmp_path):
         assert told(year) == [[], [], ["2001"], ["1999"], []]
 
 
+def test_a_feature_that_is_no_input_is_kept_from_the_model(table, tmp_path):
+    features = [{"column": "year"}, {"column": "genre", "is_input": False}]
+    found = table("item_id,genre,year\n8,b,1999\n3,a,2001\n", features=features).features
+    found.save(tmp_path)
+    for one in (found, ItemFeatures.open(tmp_path)):
+        assert [feature.name for feature in one] == ["year", "genre"]
+        assert [feature.name for feature in one.inputs] == ["year"]
+
+
 @pytest.mark.parametrize("separator", [None, "|"])
 @pytest.mark.parametrize("values", [[[2, 1, 2], [], None, [1]], [["b", "a"], [None], [""], ["a"]]])
 def test_lists_are_multi_valued(table, values, separator):
