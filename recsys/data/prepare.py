@@ -21,7 +21,7 @@ from recsys.data.events.read import Events, read_events, require_events
 from recsys.data.features import NO_TABLE, ItemTable, read_item_table
 from recsys.data.histories import Histories
 from recsys.data.report import DataReport, describe
-from recsys.data.split import Split, split_by_time, split_by_users, split_leave_last_out
+from recsys.data.split import Cuts, Split, split_by_time, split_by_users, split_leave_last_out
 from recsys.data.split_config import ByColumnConfig, ByTimeConfig, LeaveLastOutConfig, SplitConfig
 from recsys.durable import fingerprint, json_bytes, replaced_directory, sha256_of
 from recsys.errors import DataError
@@ -56,13 +56,14 @@ def prepare(
     events = read_events(config.events, column)
     tell(f"sorting {len(events):,} clicks")
     distinct = without_duplicates(sort_clicks(events.users, events.items, events.times))
-    clicks = without_rare(distinct, config.events.min_clicks)
+    cuts = _cuts(config.split, distinct)
+    clicks = without_rare(distinct, config.events.min_clicks, test_from=None if cuts is None else cuts.test)
     report = describe(events, len(distinct), clicks, config.events.time_kind)
     try:
         require_events(events, config.events)
         catalogued = _catalogue(events, clicks)
         table = NO_TABLE if config.items is None else read_item_table(config.items, catalogued.item_ids)
-        split = _split(config.split, events, catalogued, seed)
+        split = _split(config.split, cuts, events, catalogued, seed)
         _require_targets(config, catalogued.histories, split)
     except DataError as error:
         _refuse(directory.with_name(REFUSED), report, events.rejected)
@@ -98,13 +99,21 @@ def _dense(codes: NDArray[np.int32], ids: pl.Series) -> tuple[NDArray[np.int32],
     return index[codes], ids.filter(pl.Series(used[1:]))
 
 
-def _split(config: SplitConfig, events: Events, catalogued: Catalogued, seed: int) -> Split:
+def _cuts(config: SplitConfig, clicks: Clicks) -> Cuts | None:
+    """Known before rare items leave, so that no test click has a say in which items are rare."""
+    if not isinstance(config, ByTimeConfig) or len(clicks) == 0:
+        return None
+    return Cuts.of(clicks.times, test_share=config.test_share, validation_share=config.validation_share)
+
+
+def _split(config: SplitConfig, cuts: Cuts | None, events: Events, catalogued: Catalogued, seed: int) -> Split:
     histories = catalogued.histories
     match config:
         case LeaveLastOutConfig():
             return split_leave_last_out(histories)
         case ByTimeConfig():
-            return split_by_time(histories, test_share=config.test_share, validation_share=config.validation_share)
+            assert cuts is not None
+            return split_by_time(histories, cuts)
         case ByColumnConfig():
             testing = _testing_users(config, events.extra[config.column], catalogued, histories)
             return split_by_users(histories, testing=testing, validation_share=config.validation_share, seed=seed)

@@ -63,16 +63,23 @@ def split_leave_last_out(histories: Histories) -> Split:
     return Split(ends - 2 * held_out, ends - held_out)
 
 
-def split_by_time(histories: Histories, *, test_share: float, validation_share: float) -> Split:
-    """Clicks from the moment of the last `test_share` of all clicks on test; so does validation end training.
+@dataclass(frozen=True)
+class Cuts:
+    """The moments from which on clicks validate, and test. Clicks at the cut itself lie behind it: none are parted."""
 
-    Clicks of one moment are never parted: those at the cut itself lie behind it.
-    """
-    times = np.asarray(histories.times)
-    test_from = _moment(times, 1.0 - test_share)
-    before_test = times[times < test_from]
-    validation_from = _moment(before_test, 1.0 - validation_share) if len(before_test) else test_from
-    return Split(_ends_before(histories, validation_from), _ends_before(histories, test_from))
+    validation: int
+    test: int
+
+    @classmethod
+    def of(cls, times: Int64, *, test_share: float, validation_share: float) -> "Cuts":
+        """The last `test_share` of all clicks tests; of those before, the last `validation_share` validates."""
+        test = _moment(times, 1.0 - test_share)
+        before = times[times < test]
+        return cls(_moment(before, 1.0 - validation_share) if len(before) else test, test)
+
+
+def split_by_time(histories: Histories, cuts: Cuts) -> Split:
+    return Split(_ends_before(histories, cuts.validation), _ends_before(histories, cuts.test))
 
 
 def split_by_users(histories: Histories, *, testing: NDArray[np.bool_], validation_share: float, seed: int) -> Split:

@@ -20,7 +20,7 @@ class ByTimeConfig(Section):
 
     kind: Literal["by_time"] = "by_time"
     test_share: OpenShare = 0.1
-    """Share of all clicks behind the cut."""
+    """Share of all clicks behind the cut, before `data.events.min_clicks` leaves any out."""
     validation_share: OpenShare = 0.1
     """Share of the clicks before the cut, their last, that validates."""
 

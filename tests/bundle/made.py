@@ -14,7 +14,7 @@ from recsys.bundle.publish import publish
 from recsys.data.dataset import ITEMS, USERS, Dataset, DatasetManifest, open_dataset
 from recsys.data.histories import Histories
 from recsys.data.item_features import ItemFeature, ItemFeatures
-from recsys.data.split import split_by_time, split_leave_last_out
+from recsys.data.split import Cuts, split_by_time, split_leave_last_out
 from recsys.data.texts import Texts
 from recsys.data.titles import Titles
 from recsys.data.vocabulary import NumberVocabulary, TextVocabulary, Vocabulary
@@ -37,7 +37,7 @@ def made_dataset(directory: Path, *, by_time: bool = False, has_numbers: bool = 
     items[late] = random.integers(NUM_ITEMS - 2, NUM_ITEMS + 1, len(late))
     histories = Histories(items, times, offsets)
     split = (
-        split_by_time(histories, test_share=0.1, validation_share=0.1) if by_time else split_leave_last_out(histories)
+        split_by_time(histories, Cuts.of(histories.times, test_share=0.1, validation_share=0.1)) if by_time else split_leave_last_out(histories)
     )
     trained = np.zeros(NUM_ITEMS + 1, dtype=bool)
     trained[items[split.in_training(histories)]] = True

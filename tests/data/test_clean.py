@@ -57,6 +57,16 @@ def test_rare_ids_leave_until_none_is_left(rows, per_item, per_user):
     assert set(triples(found)) <= set(rows)
 
 
+@given(logs, small, st.integers(0, 9))
+def test_clicks_to_be_tested_with_have_no_say_in_which_items_are_rare(rows, per_item, moment):
+    config = MinClicksConfig(per_item=per_item)
+    found = without_rare(clicks(rows), config, test_from=moment)
+    before = [row for row in triples(clicks(rows)) if row[2] < moment]
+    kept = {item for item in {row[1] for row in rows} if sum(row[1] == item for row in before) >= per_item}
+    expected = [row for row in triples(clicks(rows)) if per_item == 1 or row[1] in kept]
+    assert triples(found) == expected
+
+
 def test_once_is_items_then_users():
     rows = [(1, 1, 1), (1, 2, 2), (2, 1, 1), (2, 3, 2), (3, 1, 1), (3, 2, 2)]
     config = {"per_item": 2, "per_user": 2}

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from recsys.data.histories import Histories
-from recsys.data.split import Split, split_by_time, split_by_users, split_leave_last_out
+from recsys.data.split import Cuts, Split, split_by_time, split_by_users, split_leave_last_out
 
 users_of_times = st.lists(st.lists(st.integers(0, 30), max_size=8), min_size=1, max_size=8)
 shares = st.floats(0.05, 0.9)
@@ -49,7 +49,7 @@ def test_leave_last_out(times):
 def test_by_time_parts_no_moment_and_nothing_trains_after_the_cut(times, test_share, validation_share):
     histories = histories_of(times)
     assume(histories.num_events)
-    split = split_by_time(histories, test_share=test_share, validation_share=validation_share)
+    split = split_by_time(histories, Cuts.of(histories.times, test_share=test_share, validation_share=validation_share))
     valid(split, histories)
     trains = split.in_training(histories)
     tests = np.concatenate([np.arange(*span) for span in zip(split.validation_end, histories.offsets[1:], strict=True)])
@@ -63,14 +63,14 @@ def test_by_time_parts_no_moment_and_nothing_trains_after_the_cut(times, test_sh
 
 def test_by_time_shares_are_met_where_times_are_unique():
     histories = histories_of([list(range(user * 100, user * 100 + 100)) for user in range(10)])
-    split = split_by_time(histories, test_share=0.1, validation_share=0.2)
+    split = split_by_time(histories, Cuts.of(histories.times, test_share=0.1, validation_share=0.2))
     assert split.in_training(histories).sum() == 720
     assert int((histories.offsets[1:] - split.validation_end).sum()) == 100
 
 
 def test_ties_at_the_cut_lie_behind_it():
     histories = histories_of([[1, 2, 5, 5], [3, 5, 5, 9]])
-    split = split_by_time(histories, test_share=0.25, validation_share=0.3)
+    split = split_by_time(histories, Cuts.of(histories.times, test_share=0.25, validation_share=0.3))
     assert histories.times[split.in_training(histories)].tolist() == [1, 2]
     assert (split.validation_end - histories.offsets[:-1]).tolist() == [0, 2, 1]
 

@@ -67,17 +67,18 @@ def without_duplicates(clicks: Clicks) -> Clicks:
     return clicks.take(kept)
 
 
-def without_rare(clicks: Clicks, config: MinClicksConfig) -> Clicks:
-    """Without clicks on items, then of users, that have too few."""
+def without_rare(clicks: Clicks, config: MinClicksConfig, *, test_from: int | None = None) -> Clicks:
+    """Without clicks on items, then of users, that have too few; an item's clicks from `test_from` on do not count."""
     while True:
         before = len(clicks)
-        clicks = _without_rare(clicks, clicks.items, config.per_item)
-        clicks = _without_rare(clicks, clicks.users, config.per_user)
+        counted = np.ones(len(clicks), dtype=bool) if test_from is None else clicks.times < test_from
+        clicks = _without_rare(clicks, clicks.items, counted, config.per_item)
+        clicks = _without_rare(clicks, clicks.users, np.ones(len(clicks), dtype=bool), config.per_user)
         if not config.until_stable or len(clicks) == before:
             return clicks
 
 
-def _without_rare(clicks: Clicks, codes: NDArray[np.int32], least: int) -> Clicks:
-    if least == 1:
+def _without_rare(clicks: Clicks, codes: NDArray[np.int32], counted: NDArray[np.bool_], least: int) -> Clicks:
+    if least == 1 or len(clicks) == 0:
         return clicks
-    return clicks.take((np.bincount(codes, minlength=1) >= least)[codes])
+    return clicks.take((np.bincount(codes[counted], minlength=int(codes.max()) + 1) >= least)[codes])

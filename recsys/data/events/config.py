@@ -50,7 +50,7 @@ class RowFilter(Section):
 
 
 class MinClicksConfig(Section):
-    """Items, then users, with fewer clicks are left out."""
+    """Items, then users, with fewer clicks are left out. By time, test clicks do not count for an item."""
 
     per_item: PositiveInt = 1
     per_user: PositiveInt = 1
