@@ -2,6 +2,8 @@
 
 import typer
 
+from pipelines.audit import audit
+from pipelines.compare import compare
 from pipelines.console import run as run_app
 from pipelines.evaluate import evaluate
 from pipelines.index import index
@@ -19,7 +21,7 @@ app = typer.Typer(
     help="A click log in, recommendations out.",
     epilog="Start with: recsys run configs/quickstart.yaml",
 )
-for command in (run, prepare, train, evaluate, index, recommend, similar, simulate):
+for command in (run, prepare, train, evaluate, audit, index, recommend, compare, similar, simulate):
     app.command()(command)
 
 

@@ -4,6 +4,7 @@
   + UserError            exit 2: the user can mend it; one message, no traceback
     - ConfigError        a key, a value, a combination of them
     - DataError          the log, the item table, a file of users or histories
+    - LeakError          an evaluation in which what is predicted was known
     - StaleError         a stage's input has changed since the stage ran
     - BusyError          another process works in the same directory
     - DiskError          a full disk, a directory that may not be written
@@ -35,6 +36,10 @@ class ConfigError(UserError):
 
 class DataError(UserError):
     """Data that breaks a rule it must keep."""
+
+
+class LeakError(UserError):
+    """What is to be predicted could be read: the figures are worth nothing."""
 
 
 class StaleError(UserError):

@@ -56,8 +56,8 @@ def test_neighbours_share_genres(ml_1m, shared_data):
 
 def test_the_model_beats_the_baselines(ml_1m):
     evaluation = read_evaluation(ml_1m)
-    assert evaluation.retriever.ndcg > evaluation.popular.ndcg * 5
-    assert evaluation.retriever.hit_rate > 0.2
+    assert evaluation.retriever.metrics["NDCG@10"].value > evaluation.systems["popular"].metrics["NDCG@10"].value * 5
+    assert evaluation.retriever.metrics["HR@10"].value > 0.2
     assert evaluation.protocol.users == 6040
     assert evaluation.protocol.num_candidates == 3416
 

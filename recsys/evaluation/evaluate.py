@@ -1,90 +1,88 @@
-"""The retriever, Popular and Co-visitation on the test clicks, under full ranking.
+"""The retriever and the baselines on the test clicks, under full ranking, once an audit has found no leak.
 
-Writes, in this order: evaluation/truth.parquet, evaluation/lists.parquet, evaluation.json.
+Writes, in this order: evaluation/{truth,lists,ranks}.parquet, report.html, evaluation.json.
 """
 
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-from tqdm import tqdm
 
-from recsys.data.dataset import Dataset
-from recsys.durable import sweep, write_json
-from recsys.evaluation.baselines import CoVisitation, Popular
+from recsys.durable import sweep, write_bytes, write_json
+from recsys.evaluation.audit.data import audit_data
+from recsys.evaluation.audit.files import audit_files
+from recsys.evaluation.audit.findings import AuditReport, Finding, require_clean
+from recsys.evaluation.audited import Ranked, audit_ranked
+from recsys.evaluation.calibration import calibrate
 from recsys.evaluation.config import EvaluationConfig
-from recsys.evaluation.lists import write_lists, write_truth
-from recsys.evaluation.metrics import coverage, hit_rate, mrr, ndcg
-from recsys.evaluation.outcome import NAME, Evaluation, K, Metrics, Protocol
+from recsys.evaluation.lists import write_lists, write_ranks, write_truth
+from recsys.evaluation.outcome import NAME, REPORT, RETRIEVER, Evaluation, Protocol
 from recsys.evaluation.questions import Questions
-from recsys.evaluation.ranking import Ranking, Scorer, rank
-from recsys.model.encoding import encode_pasts
+from recsys.evaluation.report.gather import Background, gather
+from recsys.evaluation.report.page import render
+from recsys.evaluation.results import Resampled, system_result
+from recsys.evaluation.segments import segment_results, segmentations
+from recsys.evaluation.systems import Systems, systems_of
 from recsys.model.retriever import Retriever
-
-Bools = NDArray[np.bool_]
 
 
 def evaluate(
-    dataset: Dataset, retriever: Retriever, *, config: EvaluationConfig, exclude_seen: bool, directory: Path
+    questions: Questions,
+    retriever: Retriever,
+    *,
+    config: EvaluationConfig,
+    directory: Path,
+    background: Background,
+    of_log: tuple[Finding, ...] = (),
 ) -> Evaluation:
-    """Puts the retriever in evaluation mode, ranks, and writes into `directory`."""
+    """Puts the retriever in evaluation mode, audits, ranks, and writes into `directory`.
+
+    LeakError where something leaks, and then there is no new evaluation.json. `of_log` is what was found before.
+    """
     sweep(directory / NAME)
-    questions = Questions.of_test(dataset, exclude_seen=exclude_seen)
-    popular = Popular(dataset)
-    is_unknown = questions.pasts(1).lengths == 0
-    with tqdm(total=3 * len(questions), desc="evaluate", unit=" users", disable=None, leave=False) as bar:
-
-        def ranked(scorer: Scorer, k: int = K) -> Ranking:
-            return rank(questions, _popular_for(is_unknown, scorer, popular), k=k, advance=bar.update)
-
-        lists = ranked(RetrieverScores(questions, retriever.eval()), max(K, config.list_length))
-        evaluation = Evaluation(
-            protocol=_protocol(questions, retriever.config.max_length, int(is_unknown.sum())),
-            retriever=_metrics(questions, lists),
-            popular=_metrics(questions, ranked(popular)),
-            covisitation=_metrics(questions, ranked(CoVisitation(questions, decay=config.covisitation_decay))),
-        )
+    of_data = (*of_log, *audit_data(questions))
+    require_clean(AuditReport(findings=of_data))
+    systems = systems_of(questions.dataset, retriever.eval(), config)
+    ranked = Ranked.of(questions, systems, config)
     write_truth(directory / NAME, questions)
-    write_lists(directory / NAME, questions, lists, length=config.list_length, is_popular=is_unknown)
+    write_lists(directory / NAME, questions, ranked.rankings[RETRIEVER], length=config.list_length)
+    write_ranks(directory / NAME, questions, ranked.rankings)
+    of_files = audit_files(directory / NAME, questions)
+    audit = AuditReport(findings=(*of_data, *audit_ranked(questions, systems, ranked), *of_files))
+    require_clean(audit)
+    evaluation = _evaluation(questions, systems, ranked, audit, config, retriever.config.max_length)
+    calibration = calibrate(questions, ranked.scorers[RETRIEVER])
+    contents = gather(questions, retriever, evaluation, ranked.rankings, calibration, background)
+    write_bytes(directory / REPORT, render(contents).encode())
     write_json(directory / f"{NAME}.json", evaluation.model_dump(mode="json"))
     return evaluation
 
 
-class RetrieverScores:
-    """Inner products of user vectors, encoded once, and item vectors."""
-
-    @torch.inference_mode()
-    def __init__(self, questions: Questions, retriever: Retriever) -> None:
-        self.users = encode_pasts(retriever, questions.pasts(retriever.config.max_length))
-        self.items = retriever.item_vectors().float()
-
-    def __call__(self, rows: slice) -> Tensor:
-        return self.users[rows] @ self.items.T
-
-
-def _popular_for(is_unknown: Bools, scorer: Scorer, popular: Popular) -> Scorer:
-    """The popular ranking for users of whom nothing can be read, the scorer's own for the others."""
-
-    def scores(rows: slice) -> Tensor:
-        own = scorer(rows)
-        own[torch.from_numpy(is_unknown[rows]).to(own.device)] = popular.counts.to(own.device)
-        return own
-
-    return scores
-
-
-def _metrics(questions: Questions, ranking: Ranking) -> Metrics:
-    return Metrics(
-        hit_rate=float(np.mean(hit_rate(ranking.ranks, K))),
-        ndcg=float(np.mean(ndcg(ranking.ranks, K))),
-        mrr=float(np.mean(mrr(ranking.ranks, K))),
-        coverage=coverage(ranking.items[:, :K], int(questions.dataset.candidates.sum())),
+def _evaluation(
+    questions: Questions,
+    systems: Systems,
+    ranked: Ranked,
+    audit: AuditReport,
+    config: EvaluationConfig,
+    max_length: int,
+) -> Evaluation:
+    dataset = questions.dataset
+    ranks = {key: ranking.ranks for key, ranking in ranked.rankings.items()}
+    resampled = Resampled(ranks, config)
+    return Evaluation(
+        protocol=_protocol(questions, max_length, config),
+        systems={
+            key: system_result(dataset, ranking, detail=ranked.scorers[key].detail, metrics=resampled.estimates(key))
+            for key, ranking in ranked.rankings.items()
+        },
+        missing=dict(systems.missing),
+        comparisons=resampled.comparisons(),
+        segmentations=segment_results(segmentations(questions), ranks),
+        target_popularity=float(np.mean(dataset.training_counts()[questions.targets])),
+        audit=audit,
     )
 
 
-def _protocol(questions: Questions, max_length: int, num_unknown: int) -> Protocol:
+def _protocol(questions: Questions, max_length: int, config: EvaluationConfig) -> Protocol:
     dataset = questions.dataset
     return Protocol(
         split=dataset.manifest.split,
@@ -93,8 +91,9 @@ def _protocol(questions: Questions, max_length: int, num_unknown: int) -> Protoc
         filter="items clicked before the target" if questions.filters_seen else "none",
         max_length=max_length,
         users=len(questions),
-        users_without_history=num_unknown,
+        users_without_history=int((questions.pasts(1).lengths == 0).sum()),
         targets_never_trained=int((~dataset.trained_items[questions.targets]).sum()),
         targets_not_candidates=int((~dataset.candidates[questions.targets]).sum()),
-        targets_clicked_before=questions.num_repeated,
+        targets_clicked_before=int(questions.are_repeated.sum()),
+        resamples=config.resamples,
     )

@@ -1,16 +1,27 @@
-"""What an evaluation found and under which protocol: evaluation.json, and lines to print."""
+"""What an evaluation found and under which protocol: evaluation.json.
+
+Systems are named by their key in `systems`, the retriever first, Popular last.
+"""
 
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ConfigDict, Field
-
 from recsys.data.dataset import SplitKind
+from recsys.evaluation.audit.findings import AuditReport
 from recsys.section import Section
 
-K = 10
 NAME = "evaluation"
-LISTS, TRUTH = "lists.parquet", "truth.parquet"
+LISTS, TRUTH, RANKS = "lists.parquet", "truth.parquet", "ranks.parquet"
+REPORT = "report.html"
+RETRIEVER = "retriever"
+TITLES = {
+    RETRIEVER: "retriever",
+    "covisitation": "Co-visitation",
+    "item_knn": "Item-kNN",
+    "recently_popular": "Recently popular",
+    "popular": "Popular",
+}
+"""What each system is called in tables."""
 
 
 class Protocol(Section):
@@ -38,58 +49,88 @@ class Protocol(Section):
     uses_time_of_predicted_click: Literal[False] = False
     trains_on_validation_clicks: Literal[False] = False
     validation_clicks_in_test_history: Literal[True] = True
+    resamples: int
+    """Of the users, with replacement, behind each 95 % interval and each p value."""
 
 
-class Metrics(Section):
-    """Means over all test users, of the first 10."""
+class Estimate(Section):
+    """A mean over users, and the 95 % interval of its bootstrap."""
 
-    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
+    value: float
+    low: float
+    high: float
 
-    hit_rate: float = Field(alias="HR@10")
-    ndcg: float = Field(alias="NDCG@10")
-    mrr: float = Field(alias="MRR@10")
-    coverage: float = Field(alias="coverage@10")
+
+class Exposure(Section):
+    """What the first 10 of all lists show of the catalogue. Means are over recommended items, empty places left out."""
+
+    coverage: float
+    """Share of the candidates that stand in anyone's list."""
+    gini: float
+    """Of how often each candidate is shown: 0 all alike, 1 one item only."""
+    popularity: float
+    """Mean number of training clicks on a recommended item."""
+    novelty: float
+    """Mean of -log2 of the item's share of training clicks, in bits."""
+    diversity: float | None
+    """Mean over lists of 1 - the mean Jaccard overlap of two items' features; None where items have none."""
+
+
+class SystemResult(Section):
+    detail: str
+    """How it was made, such as "clicks of the last 7 days, chosen on validation"."""
+    metrics: dict[str, Estimate]
+    """HR, NDCG, MRR and MAP at several k, as "HR@10". With one target a user, MAP is MRR."""
+    if_ties_favour: dict[str, float]
+    """NDCG@10 and HR@10 if ties of score ranked the target first."""
+    exposure: Exposure
+
+
+class Comparison(Section):
+    """Of two systems on the same users: the first one's mean less the second one's."""
+
+    systems: tuple[str, str]
+    metric: str
+    difference: Estimate
+    p: float
+    """Two-sided, by the paired bootstrap."""
+    p_adjusted: float
+    """By Holm's method, over all comparisons of the evaluation."""
+
+
+class Segment(Section):
+    """Some of the test users; no metrics where nobody is in it."""
+
+    name: str
+    users: int
+    metrics: dict[str, dict[str, Estimate]]
+    """System -> "HR@10", "NDCG@10"."""
+
+
+class Segmentation(Section):
+    """One way to part the test users."""
+
+    name: str
+    segments: tuple[Segment, ...]
 
 
 class Evaluation(Section):
+    format_version: Literal[2] = 2
     protocol: Protocol
-    retriever: Metrics
-    popular: Metrics
-    covisitation: Metrics
+    systems: dict[str, SystemResult]
+    missing: dict[str, str]
+    """Systems that cannot be had here, and why."""
+    comparisons: tuple[Comparison, ...]
+    segmentations: tuple[Segmentation, ...]
+    target_popularity: float
+    """Mean number of training clicks on a target: what a recommended item's is to be held against."""
+    audit: AuditReport
+
+    @property
+    def retriever(self) -> SystemResult:
+        return self.systems[RETRIEVER]
 
 
 def read_evaluation(directory: Path) -> Evaluation:
     """What `evaluate` wrote into a run's directory."""
     return Evaluation.read(directory / f"{NAME}.json", remedy="run `recsys evaluate` again")
-
-
-def evaluation_lines(evaluation: Evaluation) -> list[str]:
-    """A table of the three systems, and the protocol below it."""
-    systems = {
-        "retriever": evaluation.retriever,
-        "Co-visitation": evaluation.covisitation,
-        "Popular": evaluation.popular,
-    }
-    names = list(evaluation.retriever.model_dump())
-    rows = [
-        f"{name:<14}" + "".join(f"{value:>13.4f}" for value in metrics.model_dump().values())
-        for name, metrics in systems.items()
-    ]
-    header = " " * 14 + "".join(f"{name:>13}" for name in names)
-    return [header, *rows, "", *_protocol_lines(evaluation.protocol)]
-
-
-def _protocol_lines(protocol: Protocol) -> list[str]:
-    return [
-        f"split      {protocol.split}: the last test click of each of {protocol.users:,} users",
-        f"items      {protocol.item_universe}: {protocol.num_candidates:,}, all ranked, ties rank the target last",
-        f"filter     {protocol.filter}",
-        "training   without the validation clicks; the time of the predicted click is not used",
-        "history    everything before the target, validation clicks included; "
-        f"the retriever reads the last {protocol.max_length}",
-        f"           {protocol.users_without_history:,} users have nothing to read and get the popular items",
-        f"targets    {protocol.targets_not_candidates:,} are no candidates and count as misses; "
-        f"{protocol.targets_never_trained:,} were never clicked in training",
-        f"           {protocol.targets_clicked_before:,} repeat an earlier click of their user"
-        + (", and count as misses" if protocol.filter != "none" else ""),
-    ]

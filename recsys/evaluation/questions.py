@@ -1,4 +1,4 @@
-"""What evaluation asks: of each test user, given everything before the held-out click, which item came next?"""
+"""What evaluation asks: of each user, given everything before the held-out click, which item came next?"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,7 @@ Int64 = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Questions:
-    """N test users in the order of their index. `filters_seen`: what was clicked before cannot be the answer."""
+    """N users in the order of their index. `filters_seen`: what was clicked before cannot be the answer."""
 
     dataset: Dataset
     held_out: HeldOut
@@ -33,6 +33,13 @@ class Questions:
                 "has a test click with a click before it; give a longer log or another data.split.kind"
             )
         return cls(dataset, held_out, exclude_seen)
+
+    @classmethod
+    def of_validation(cls, dataset: Dataset, *, exclude_seen: bool, max_users: int) -> "Questions":
+        """What to choose a setting by; of more users than `max_users`, as many, evenly spread. Perhaps nobody's."""
+        held_out = dataset.split.validation(dataset.histories)
+        chosen = np.unique(np.linspace(0, len(held_out) - 1, min(max_users, len(held_out))).astype(np.int64))
+        return cls(dataset, HeldOut(held_out.users[chosen], held_out.positions[chosen]), exclude_seen)
 
     def __len__(self) -> int:
         return len(self.held_out)
@@ -56,11 +63,12 @@ class Questions:
         return self.seen(rows) if self.filters_seen else None
 
     @cached_property
-    def num_repeated(self) -> int:
-        """Targets that their user had clicked before."""
-        return sum(self._num_repeated(slice(start, start + 4096)) for start in range(0, len(self), 4096))
-
-    def _num_repeated(self, rows: slice) -> int:
-        seen, targets = self.seen(rows), self.targets[rows]
-        asked = np.repeat(np.arange(len(targets)), seen.offsets_U.diff().numpy())
-        return len(np.unique(asked[seen.items_E.numpy() == targets[asked]]))
+    def are_repeated(self) -> NDArray[np.bool_]:
+        """[N] whether the user had clicked the target before."""
+        repeated = np.zeros(len(self), dtype=bool)
+        for start in range(0, len(self), 4096):
+            rows = np.arange(start, min(start + 4096, len(self)))
+            seen = self.seen(slice(start, start + len(rows)))
+            asked = np.repeat(rows, seen.offsets_U.diff().numpy())
+            repeated[asked[seen.items_E.numpy() == self.targets[asked]]] = True
+        return repeated

@@ -1,15 +1,29 @@
-"""Ranks the whole catalogue for the test users, beside the baselines, and beside the ideal where it is known."""
+"""Audits, ranks the whole catalogue for the test users, beside the baselines, and draws the report."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 
-from recsys.data.dataset import open_dataset
+from recsys.config import resolved
+from recsys.data.dataset import REPORT as DATA_REPORT
+from recsys.data.dataset import Dataset, open_dataset
+from recsys.data.report import DataReport
 from recsys.data.simulate import BestPossible, best_possible
 from recsys.errors import ConfigError
+from recsys.evaluation.audit.rare import audit_log
+from recsys.evaluation.config import K
 from recsys.evaluation.evaluate import evaluate as evaluate_retriever
-from recsys.evaluation.outcome import Evaluation, evaluation_lines, read_evaluation
+from recsys.evaluation.outcome import NAME, REPORT, RETRIEVER, Estimate, Evaluation, read_evaluation
+from recsys.evaluation.questions import Questions
+from recsys.evaluation.report.contents import Best, EpochPoint, Training
+from recsys.evaluation.report.gather import Background
+from recsys.evaluation.tables import evaluation_lines
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
-from recsys.training.outcome import load_best
+from recsys.training.outcome import TrainingOutcome, load_best, read_outcome
+from recsys.training.tracking_spool import without_password
 
 
 @dataclass(frozen=True)
@@ -18,37 +32,48 @@ class Evaluated:
 
     evaluation: Evaluation
     ideal: BestPossible | None
+    report: Path
 
     def lines(self) -> list[str]:
         """A table of the systems, the protocol, and the share of the best possible."""
         lines = ["Evaluation:", *(f"  {line}".rstrip() for line in evaluation_lines(self.evaluation))]
+        return [*lines, *self._share_of_ideal(), f"Report: {self.report}"]
+
+    def _share_of_ideal(self) -> Iterator[str]:
         if self.ideal is None:
-            return lines
-        found, best = self.evaluation.retriever, self.ideal
-        return [
-            *lines,
-            f"  best possible: HR@10 {best.hr:.4f}, NDCG@10 {best.ndcg:.4f}; "
-            f"the retriever reaches {found.hit_rate / best.hr:.0%} and {found.ndcg / best.ndcg:.0%} of it",
-        ]
+            return
+        found, best = self.evaluation.retriever.metrics, self.ideal
+        hit_rate, ndcg = found[f"HR@{K}"].value / best.hr, found[f"NDCG@{K}"].value / best.ndcg
+        yield (
+            f"  best possible: HR@{K} {best.hr:.4f}, NDCG@{K} {best.ndcg:.4f}; "
+            f"the retriever reaches {hit_rate:.0%} and {ndcg:.0%} of it"
+        )
 
 
 def evaluate(session: Session) -> Evaluated:
     session.demand_earlier(Stage.EVALUATE)
     config = session.config
-    if session.is_current(Stage.EVALUATE):
-        return Evaluated(read_evaluation(config.workdir), _ideal(session))
+    report = config.workdir / REPORT
+    if report.is_file() and session.is_current(Stage.EVALUATE):
+        return Evaluated(read_evaluation(config.workdir), _ideal(session), report)
     ideal = _ideal(session)
+    dataset = open_dataset(session.layout.product(Stage.PREPARE))
+    questions = Questions.of_test(dataset, exclude_seen=config.recommend.exclude_seen)
+    session.tell("auditing, ranking, resampling and drawing the report")
     with session.recording(Stage.EVALUATE):
         evaluation = evaluate_retriever(
-            open_dataset(session.layout.product(Stage.PREPARE)),
+            questions,
             load_best(session.layout.product(Stage.TRAIN)),
             config=config.evaluation,
-            exclude_seen=config.recommend.exclude_seen,
             directory=config.workdir,
+            background=_background(session, dataset, ideal),
+            of_log=audit_log(config.data, questions),
         )
     session.tracker.log_metrics(_flat(evaluation))
     session.tracker.log_artifact(session.layout.product(Stage.EVALUATE))
-    return Evaluated(evaluation, ideal)
+    session.tracker.log_artifact(report)
+    session.tracker.log_artifact(config.workdir / NAME, NAME)
+    return Evaluated(evaluation, ideal, report)
 
 
 def _ideal(session: Session) -> BestPossible | None:
@@ -60,8 +85,52 @@ def _ideal(session: Session) -> BestPossible | None:
     return best_possible(path, exclude_seen=session.config.recommend.exclude_seen)
 
 
+def _background(session: Session, dataset: Dataset, ideal: BestPossible | None) -> Background:
+    """What the report tells besides what the evaluation finds out."""
+    config, directory = session.config, session.layout.product(Stage.TRAIN)
+    outcome = read_outcome(directory)
+    assert outcome is not None
+    report = DataReport.read(dataset.directory / DATA_REPORT, remedy="run `recsys prepare` again")
+    return Background(
+        title=config.workdir.resolve().name,
+        best=None if ideal is None else Best(hit_rate=ideal.hr, ndcg=ideal.ndcg),
+        training=_training(outcome),
+        data_report=tuple(report.rows()),
+        configuration=without_password(json.dumps(resolved(config), indent=2, ensure_ascii=False)),
+        command=without_password(f"recsys run {session.source}"),
+        facts=(
+            ("dataset", dataset.fingerprint),
+            *((name, version(name)) for name in ("recsys", "torch", "pytorch-lightning", "polars", "faiss-cpu")),
+        ),
+    )
+
+
+def _training(outcome: TrainingOutcome) -> Training:
+    return Training(
+        epochs=tuple(EpochPoint(record.epoch, record.loss, record.validation_ndcg) for record in outcome.history),
+        best_epoch=outcome.best_epoch,
+        minutes=outcome.minutes,
+    )
+
+
 def _flat(evaluation: Evaluation) -> dict[str, float]:
-    systems = {"test": evaluation.retriever, "popular": evaluation.popular, "covisitation": evaluation.covisitation}
+    """Names for MLflow: test.HR@10 is the retriever's, covisitation.HR@10.low where that one's interval begins."""
+    flat: dict[str, float] = {}
+    for key, system in evaluation.systems.items():
+        name = "test" if key == RETRIEVER else key
+        flat |= _estimates(name, system.metrics)
+        shown = system.exposure.model_dump()
+        flat |= {f"{name}.{part}@{K}": value for part, value in shown.items() if value is not None}
+    for parting in evaluation.segmentations:
+        for segment in parting.segments:
+            name = segment.name.partition(" (")[0]  # without its bounds, which differ between logs
+            flat |= _estimates(f"test.{parting.name}.{name}", segment.metrics.get(RETRIEVER, {}))
+    return flat
+
+
+def _estimates(prefix: str, metrics: dict[str, Estimate]) -> dict[str, float]:
     return {
-        f"{system}.{name}": value for system, metrics in systems.items() for name, value in metrics.model_dump().items()
+        f"{prefix}.{name}{end}": value
+        for name, found in metrics.items()
+        for end, value in (("", found.value), (".low", found.low), (".high", found.high))
     }

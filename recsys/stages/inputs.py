@@ -7,7 +7,7 @@ from pathlib import Path
 from recsys.config import RunConfig
 from recsys.data.dataset import MANIFEST, read_manifest
 from recsys.durable import fingerprint, sha256_of
-from recsys.evaluation.outcome import LISTS, NAME, TRUTH
+from recsys.evaluation.outcome import LISTS, NAME, RANKS, TRUTH
 from recsys.section import Section, flatten
 from recsys.stages.record import Stage
 from recsys.training.identity import Identity
@@ -66,7 +66,7 @@ def output(stage: Stage, layout: Layout) -> str | None:
         case Stage.TRAIN:
             return _fingerprint_of(sorted((product / "best").glob("*")))
         case Stage.EVALUATE:
-            files = [product, *(layout.workdir / NAME / name for name in (LISTS, TRUTH))]
+            files = [product, *(layout.workdir / NAME / name for name in (LISTS, TRUTH, RANKS))]
             return _fingerprint_of([file for file in files if file.is_file()]) if product.is_file() else None
         case Stage.INDEX:
             # its name is its content, as far as it is undamaged, which whoever opens it finds out

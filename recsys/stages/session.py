@@ -89,6 +89,10 @@ class Session:
         stages = {other: entry for other, entry in self.record.stages.items() if other != stage}
         self._remember(self.record.model_copy(update={"stages": stages}))
 
+    def is_sound(self, stage: Stage) -> bool:
+        """Whether the stage's product is what would be made again now."""
+        return self._fault(stage) is None
+
     def is_current(self, stage: Stage, sources: str = "") -> bool:
         """Whether running the stage again, on files of this fingerprint, would make nothing new; says so if it is."""
         if self._fault(stage) or self.record.stages[stage].sources != sources:

@@ -37,7 +37,9 @@ def made_dataset(directory: Path, *, by_time: bool = False, has_numbers: bool = 
     items[late] = random.integers(NUM_ITEMS - 2, NUM_ITEMS + 1, len(late))
     histories = Histories(items, times, offsets)
     split = (
-        split_by_time(histories, Cuts.of(histories.times, test_share=0.1, validation_share=0.1)) if by_time else split_leave_last_out(histories)
+        split_by_time(histories, Cuts.of(histories.times, test_share=0.1, validation_share=0.1))
+        if by_time
+        else split_leave_last_out(histories)
     )
     trained = np.zeros(NUM_ITEMS + 1, dtype=bool)
     trained[items[split.in_training(histories)]] = True

@@ -31,11 +31,11 @@ def dataset_of(
     lengths = np.array([len(history) for history in clicks])
     offsets = np.concatenate([[0, 0], np.cumsum(lengths)])
     items = np.concatenate([np.asarray(history, dtype=np.int32) for history in clicks])
-    histories = Histories(items, np.arange(len(items)), offsets)
     training = lengths - 2 if train is None else np.asarray(train)
     validating = np.ones_like(lengths) if validation is None else np.asarray(validation)
     train_end = offsets[:-1] + np.concatenate([[0], training])
     split_at = Split(train_end, train_end + np.concatenate([[0], validating]))
+    histories = Histories(items, _times(split_at, offsets, split), offsets)
     trained = np.zeros(num_items + 1, dtype=bool)
     trained[items[split_at.in_training(histories)]] = True
     everything = np.arange(num_items + 1) > 0
@@ -51,6 +51,16 @@ def dataset_of(
         features=ItemFeatures(),
         titles=None,
     )
+
+
+def _times(split_at: Split, offsets: np.ndarray, split: str) -> np.ndarray:
+    """User after user; by time, the validation clicks of all users after all that trains, and the test clicks last."""
+    clicks = np.arange(offsets[-1])
+    if split != "by_time":
+        return clicks
+    users = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    part = (clicks >= split_at.train_end[users]).astype(int) + (clicks >= split_at.validation_end[users])
+    return part * len(clicks) + clicks
 
 
 def random_clicks(seed: int = 0, num_users: int = 50, num_items: int = 30) -> list[list[int]]:

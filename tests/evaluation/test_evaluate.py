@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 
@@ -6,13 +7,28 @@ import polars as pl
 import pytest
 import torch
 
-from recsys.errors import DataError
+from recsys.data.split import Split
+from recsys.errors import DataError, LeakError
 from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.evaluate import evaluate
-from recsys.evaluation.outcome import evaluation_lines, read_evaluation
+from recsys.evaluation.metrics import METRICS
+from recsys.evaluation.outcome import read_evaluation
+from recsys.evaluation.questions import Questions
+from recsys.evaluation.report.contents import EpochPoint, Training
+from recsys.evaluation.report.gather import Background
+from recsys.evaluation.tables import evaluation_lines
 from tests.evaluation.conftest import dataset_of
 
-CONFIG = EvaluationConfig(list_length=12)
+CONFIG = EvaluationConfig(list_length=12, resamples=200)
+BACKGROUND = Background(
+    title="by hand",
+    best=None,
+    training=Training(epochs=(EpochPoint(1, 3.0, 0.1),), best_epoch=1, minutes=0.5),
+    data_report=(("rows in", "1"),),
+    configuration="{}",
+    command="recsys run by-hand.yaml",
+    facts=(("recsys", "0"),),
+)
 
 
 @pytest.fixture(params=[False, True], ids=["unfiltered", "filtered"])
@@ -25,8 +41,9 @@ def evaluated(retriever_of, tmp_path, exclude_seen):
     """Evaluates a dataset -> the evaluation, its lists and its truth."""
 
     def run(dataset, config=CONFIG):
+        questions = Questions.of_test(dataset, exclude_seen=exclude_seen)
         evaluation = evaluate(
-            dataset, retriever_of(dataset), config=config, exclude_seen=exclude_seen, directory=tmp_path
+            questions, retriever_of(dataset), config=config, directory=tmp_path, background=BACKGROUND
         )
         lists, truth = (pl.read_parquet(tmp_path / "evaluation" / f"{name}.parquet") for name in ("lists", "truth"))
         return evaluation, lists, truth
@@ -40,9 +57,9 @@ def scored_from_files(lists, truth, k=10):
     ranks = [place.get(pair, math.inf) for pair in truth.iter_rows()]
     hits = [rank for rank in ranks if rank <= k]
     return {
-        "HR@10": len(hits) / len(ranks),
-        "NDCG@10": sum(1 / math.log2(rank + 1) for rank in hits) / len(ranks),
-        "MRR@10": sum(1 / rank for rank in hits) / len(ranks),
+        f"HR@{k}": len(hits) / len(ranks),
+        f"NDCG@{k}": sum(1 / math.log2(rank + 1) for rank in hits) / len(ranks),
+        f"MRR@{k}": sum(1 / rank for rank in hits) / len(ranks),
     }
 
 
@@ -53,12 +70,72 @@ def any_dataset(request):
 
 def test_the_lists_score_exactly_what_the_evaluation_says(any_dataset, evaluated):
     evaluation, lists, truth = evaluated(any_dataset)
-    found = evaluation.retriever.model_dump()
-    for name, value in scored_from_files(lists, truth).items():
-        assert found[name] == pytest.approx(value, rel=1e-12)
-    assert found["HR@10"] > 0
+    found = evaluation.retriever.metrics
+    for k in (5, 10):
+        for name, value in scored_from_files(lists, truth, k).items():
+            assert found[name].value == pytest.approx(value, rel=1e-12)
+    assert found["HR@10"].value > 0
     recommended = lists.filter(pl.col("rank") <= 10)["item_id"].n_unique()
-    assert found["coverage@10"] == recommended / any_dataset.candidates.sum()
+    assert evaluation.retriever.exposure.coverage == recommended / any_dataset.candidates.sum()
+
+
+def test_every_system_scores_what_its_ranks_say(any_dataset, evaluated, tmp_path):
+    evaluation, _, truth = evaluated(any_dataset)
+    ranks = pl.read_parquet(tmp_path / "evaluation" / "ranks.parquet")
+    assert ranks.columns == ["user_id", "item_id", *evaluation.systems]
+    assert ranks.select("user_id", "item_id").equals(truth)
+    for system, result in evaluation.systems.items():
+        for name, estimate in result.metrics.items():
+            metric, k = name.split("@")
+            found = ranks[system].fill_null(10**9).to_numpy()
+            assert estimate.value == pytest.approx(METRICS[metric](found, int(k)).mean(), rel=1e-12)
+            assert estimate.low <= estimate.value <= estimate.high
+
+
+def test_systems_are_compared_on_the_same_resamples(any_dataset, evaluated):
+    evaluation, _, _ = evaluated(any_dataset)
+    pairs = {comparison.systems for comparison in evaluation.comparisons}
+    assert len(pairs) == math.comb(len(evaluation.systems), 2)
+    for comparison in evaluation.comparisons:
+        one, other = (evaluation.systems[system].metrics[comparison.metric] for system in comparison.systems)
+        assert comparison.difference.value == pytest.approx(one.value - other.value)
+        width, widths = (
+            sum(found.high - found.low for found in group) for group in ([comparison.difference], [one, other])
+        )
+        assert width <= widths + 1e-12
+        assert comparison.p <= comparison.p_adjusted <= 1
+
+
+def test_recently_popular_needs_a_calendar(dataset, evaluated):
+    evaluation, _, _ = evaluated(dataset)
+    assert list(evaluation.systems) == ["retriever", "covisitation", "item_knn", "popular"]
+    assert evaluation.missing == {"recently_popular": "n/a without a calendar"}
+
+
+def test_a_leak_stops_the_evaluation_before_anything_is_written(dataset, evaluated, tmp_path):
+    end = dataset.split.train_end.copy()
+    end[5] += 1
+    leaking = dataclasses.replace(dataset, split=Split(end, dataset.split.validation_end))
+    with pytest.raises(LeakError, match="the evaluation leaks"):
+        evaluated(leaking)
+    assert not (tmp_path / "evaluation.json").exists()
+
+
+def test_a_system_that_reads_the_answer_stops_the_evaluation(dataset, evaluated, monkeypatch, tmp_path):
+    def cheat(questions):
+        scores = torch.zeros(len(questions), len(questions.dataset.items) + 1)
+        scores[torch.arange(len(questions)), torch.from_numpy(questions.targets)] = 1.0
+
+        def scorer(rows):
+            return scores[rows].clone()
+
+        scorer.detail = "looks it up"
+        return scorer
+
+    monkeypatch.setattr("recsys.evaluation.systems.ItemKNN", cheat)
+    with pytest.raises(LeakError, match="Item-kNN"):
+        evaluated(dataset)
+    assert not (tmp_path / "evaluation.json").exists()
 
 
 def test_the_lists_are_those_of_one_user_at_a_time(dataset, evaluated, retriever_of, exclude_seen):
@@ -137,8 +214,10 @@ def test_the_json_is_strict_repeatable_and_readable(dataset, evaluated, tmp_path
     evaluation, _, _ = evaluated(dataset)
     text = (tmp_path / "evaluation.json").read_bytes()
     parsed = json.loads(text)
-    assert set(parsed) == {"protocol", "retriever", "popular", "covisitation"}
-    assert set(parsed["popular"]) == {"HR@10", "NDCG@10", "MRR@10", "coverage@10"}
+    expected = "format_version protocol systems missing comparisons segmentations target_popularity audit"
+    assert set(parsed) == set(expected.split())
+    names = {f"{metric}@{k}" for metric in ("HR", "NDCG", "MRR", "MAP") for k in (5, 10, 20)}
+    assert set(parsed["systems"]["popular"]["metrics"]) == names
     assert parsed["protocol"]["uses_time_of_predicted_click"] is False
     assert read_evaluation(tmp_path) == evaluation
     files = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
@@ -151,20 +230,20 @@ def test_the_json_is_written_last(dataset, evaluated, monkeypatch):
     monkeypatch.setattr("recsys.durable.before_write", written.append)
     evaluated(dataset)
     names = [path.name for path in written if not path.name.startswith(".")]
-    assert names == ["truth.parquet", "lists.parquet", "evaluation.json"]
+    assert names == ["truth.parquet", "lists.parquet", "ranks.parquet", "report.html", "evaluation.json"]
 
 
 def test_the_printed_table_states_the_protocol(dataset_by_time, evaluated, exclude_seen):
     evaluation, _, _ = evaluated(dataset_by_time)
     text = "\n".join(evaluation_lines(evaluation))
-    for metrics in (evaluation.retriever, evaluation.popular, evaluation.covisitation):
-        assert all(f"{value:.4f}" in text for value in metrics.model_dump().values())
+    for result in evaluation.systems.values():
+        assert all(f"{result.metrics[name].value:.4f} ±" in text for name in ("HR@10", "NDCG@10", "MRR@10"))
     for part in ("by_time", "54 users", "items clicked in training: 28", "the last 6", "time of the predicted"):
         assert part in text
     assert ("filter     items clicked before the target" if exclude_seen else "filter     none") in text
 
 
-def test_a_log_without_test_users_is_refused(retriever_of, tmp_path):
+def test_a_log_without_test_users_is_refused():
     dataset = dataset_of([[1, 2, 3]], num_items=3, train=[3], validation=[0])
     with pytest.raises(DataError, match=r"nothing to evaluate: under the split 'leave_last_out', none of 1 users"):
-        evaluate(dataset, retriever_of(dataset), config=CONFIG, exclude_seen=True, directory=tmp_path)
+        Questions.of_test(dataset, exclude_seen=True)

@@ -65,7 +65,7 @@ def test_a_target_that_cannot_be_returned_has_no_rank_even_among_few_candidates(
     found = rank_all(questions, np.ones((2, 4), dtype=np.float32))
     assert found.ranks.tolist() == [UNRANKED, UNRANKED]
     assert found.items[0, :2].tolist() == [3, 0]
-    assert questions.num_repeated == 2
+    assert questions.are_repeated.sum() == 2
 
 
 def test_repeated_targets_are_counted_once_per_user(dataset):
@@ -75,7 +75,7 @@ def test_repeated_targets_are_counted_once_per_user(dataset):
         items[position] in items[offsets[user] : position]
         for user, position in zip(questions.held_out.users, questions.held_out.positions, strict=True)
     )
-    assert questions.num_repeated == expected > 0
+    assert questions.are_repeated.sum() == expected > 0
 
 
 def test_a_score_that_is_not_a_number_is_refused(dataset):

@@ -31,7 +31,7 @@ def test_a_bundle_that_is_gone_is_published_again(project):
     assert (project.workdir / "bundle" / "seal").is_file()
 
 
-@pytest.mark.parametrize("name", ["lists.parquet", "truth.parquet"])
+@pytest.mark.parametrize("name", ["lists.parquet", "truth.parquet", "ranks.parquet"])
 def test_a_list_that_is_gone_or_changed_is_written_again(name, project):
     file = project.workdir / "evaluation" / name
     before = file.read_bytes()
@@ -43,6 +43,15 @@ def test_a_list_that_is_gone_or_changed_is_written_again(name, project):
         with project.session() as session:
             run(session)
         assert file.read_bytes() == before
+
+
+def test_a_report_that_is_gone_is_drawn_again(project):
+    report = project.workdir / "report.html"
+    before = report.read_bytes()
+    report.unlink()
+    with project.session() as session:
+        run(session)
+    assert report.read_bytes() == before
 
 
 def test_the_hardware_of_training_is_not_asked_for_to_recommend(project):

@@ -33,11 +33,13 @@ def assert_all_of_it_is_tracked(project: Project, made: Everything) -> None:
     logged = ("clicks_per_second", "loss", "minutes", "validation_ndcg")
     assert epochs == [(name, epoch) for name in logged for epoch in (1, 2)]
     final = dict(rows(project, "select key, value from metrics where step = 0"))
-    assert final["test.NDCG_at_10"] == pytest.approx(made.evaluated.evaluation.retriever.ndcg)
-    assert {"popular.NDCG_at_10", "covisitation.HR_at_10", "recommend.users_per_second"} <= final.keys()
+    assert final["test.NDCG_at_10"] == pytest.approx(made.evaluated.evaluation.retriever.metrics["NDCG@10"].value)
+    assert {"popular.NDCG_at_10", "covisitation.HR_at_10.low", "recommend.users_per_second"} <= final.keys()
+    assert {"test.coverage_at_10", "item_knn.gini_at_10", "test.history length.short.HR_at_10"} <= final.keys()
     artifacts = {file.name for file in project.workdir.glob("mlflow-artifacts/**/*") if file.is_file()}
     bundle = {file.name for file in (project.workdir / "bundle").iterdir()}
-    assert artifacts == bundle | {"data_report.json", "evaluation.json"}
+    tables = {"lists.parquet", "truth.parquet", "ranks.parquet"}
+    assert artifacts == bundle | tables | {"data_report.json", "evaluation.json", "report.html"}
 
 
 def test_one_run_for_one_workdir_and_how_its_last_command_ended(small_log_file, tmp_path):

@@ -1,0 +1,75 @@
+"""An evaluation as lines to print."""
+
+from recsys.evaluation.config import K
+from recsys.evaluation.outcome import RETRIEVER, TITLES, Comparison, Evaluation, Protocol, SystemResult
+
+SHOWN = (f"HR@{K}", f"NDCG@{K}", f"MRR@{K}")
+
+
+def evaluation_lines(evaluation: Evaluation) -> list[str]:
+    """A table of the systems with 95 % intervals, what tells them apart, the audit's verdict, and the protocol."""
+    header = f"{'':<18}" + "".join(f"{name:>19}" for name in (*SHOWN, f"coverage@{K}"))
+    rows = [f"{TITLES[key]:<18}{_figures(result)}" for key, result in evaluation.systems.items()]
+    missing = [f"{TITLES[key]:<18}{reason:>19}" for key, reason in evaluation.missing.items()]
+    return [
+        header,
+        *rows,
+        *missing,
+        "",
+        *_verdict(evaluation),
+        *_audit_lines(evaluation),
+        *_protocol_lines(evaluation.protocol),
+    ]
+
+
+def _figures(result: SystemResult) -> str:
+    estimates = [result.metrics[name] for name in SHOWN]
+    cells = [f"{found.value:.4f} ±{(found.high - found.low) / 2:.4f}" for found in estimates]
+    return "".join(f"{cell:>19}" for cell in (*cells, f"{result.exposure.coverage:.4f}"))
+
+
+def _verdict(evaluation: Evaluation) -> list[str]:
+    """The retriever against the best of the others."""
+    metric = f"NDCG@{K}"
+    others = [key for key in evaluation.systems if key != RETRIEVER]
+    best = max(others, key=lambda key: evaluation.systems[key].metrics[metric].value)
+    found = next(
+        comparison
+        for comparison in evaluation.comparisons
+        if comparison.systems == (RETRIEVER, best) and comparison.metric == metric
+    )
+    return [f"against    {TITLES[best]}, the best of the others: {difference_text(found)}"]
+
+
+def difference_text(comparison: Comparison) -> str:
+    found = comparison.difference
+    p = "< .001" if comparison.p_adjusted < 0.001 else f"= {comparison.p_adjusted:.3f}"
+    return (
+        f"{comparison.metric} {found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}], p {p} (paired bootstrap, Holm)"
+    )
+
+
+def _audit_lines(evaluation: Evaluation) -> list[str]:
+    findings = evaluation.audit.findings
+    noted = [finding for finding in findings if finding.verdict == "noted"]
+    passed = sum(finding.verdict == "passed" for finding in findings)
+    return [
+        f"audit      {passed} checks passed, no leak; {len(noted)} things to know (evaluation.json, report.html)",
+    ]
+
+
+def _protocol_lines(protocol: Protocol) -> list[str]:
+    return [
+        f"split      {protocol.split}: the last test click of each of {protocol.users:,} users",
+        f"items      {protocol.item_universe}: {protocol.num_candidates:,}, all ranked, ties rank the target last",
+        f"filter     {protocol.filter}",
+        f"intervals  95 %, {protocol.resamples:,} bootstrap resamples of the users",
+        "training   without the validation clicks; the time of the predicted click is not used",
+        "history    everything before the target, validation clicks included; "
+        f"the retriever reads the last {protocol.max_length}",
+        f"           {protocol.users_without_history:,} users have nothing to read and get the popular items",
+        f"targets    {protocol.targets_not_candidates:,} are no candidates and count as misses; "
+        f"{protocol.targets_never_trained:,} were never clicked in training",
+        f"           {protocol.targets_clicked_before:,} repeat an earlier click of their user"
+        + (", and count as misses" if protocol.filter != "none" else ""),
+    ]

@@ -1,0 +1,72 @@
+"""Evaluated work directories side by side, on the same test users. Reads them, and changes nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsys.errors import ConfigError
+from recsys.evaluation.compare import ComparisonReport, Run
+from recsys.evaluation.compare import compare as compare_runs
+from recsys.stages.record import Stage, read_record
+
+SEED = "seed"
+
+
+@dataclass(frozen=True)
+class Compared:
+    report: ComparisonReport
+    differences: Sequence[str]
+    """What the runs' trainings differ in, a line a key."""
+
+    def lines(self) -> list[str]:
+        return [*self.report.lines(), "", "What differs:", *(f"  {line}" for line in self.differences)]
+
+
+def compare(directories: Sequence[str]) -> Compared:
+    """Runs whose trainings differ in their seed alone are one system; ConfigError where there are fewer than two."""
+    paths = [Path(directory) for directory in directories]
+    if len({path.resolve() for path in paths}) < 2:
+        raise ConfigError("compare takes two work directories or more, as in `recsys compare runs/a runs/b`")
+    trained = {str(path): _training_inputs(path) for path in paths}
+    groups = _groups(trained)
+    runs = [Run(name=name, group=groups[name], directory=Path(name)) for name in trained]
+    return Compared(compare_runs(runs), _differences(trained))
+
+
+def _training_inputs(workdir: Path) -> Mapping[str, str]:
+    stages = read_record(workdir).stages
+    for stage in (Stage.TRAIN, Stage.EVALUATE):
+        if stage not in stages:
+            raise ConfigError(
+                f"{workdir} is no work directory with an evaluation: its run.json knows of no `{stage}`; "
+                f"run `recsys run CONFIG workdir={workdir}` first"
+            )
+    return stages[Stage.TRAIN].inputs
+
+
+def _groups(trained: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Run -> the name of its system: the first run's that was trained alike, whatever the seed.
+
+    Where that leaves one system, its runs are compared with each other.
+    """
+    first: dict[frozenset[tuple[str, str]], str] = {}
+    groups = {
+        name: first.setdefault(frozenset((key, value) for key, value in inputs.items() if key != SEED), name)
+        for name, inputs in trained.items()
+    }
+    return groups if len(first) > 1 else {name: name for name in trained}
+
+
+def _differences(trained: Mapping[str, Mapping[str, str]]) -> list[str]:
+    keys = sorted({key for inputs in trained.values() for key in inputs})
+    found = {key: [inputs.get(key, "(none)") for inputs in trained.values()] for key in keys}
+    told = [
+        f"{key}: {' | '.join(_short(value) for value in values)}"
+        for key, values in found.items()
+        if len(set(values)) > 1
+    ]
+    return told or ["nothing that training depends on"]
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= 24 else f"{value[:12]}..."

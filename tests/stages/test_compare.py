@@ -1,0 +1,50 @@
+"""`recsys compare` on work directories that really ran."""
+
+import pytest
+
+from recsys.errors import ConfigError, DataError
+from recsys.stages.compare import compare
+from recsys.stages.run import run
+
+
+def variant(project, name, **overrides):
+    """Another workdir, of the same log."""
+    with project.session(workdir=str(project.directory / name), **overrides) as session:
+        run(session)
+    return str(project.directory / name)
+
+
+def test_runs_that_differ_in_their_seed_are_one_system(project):
+    other, seed = variant(project, "other", model__dim=16), variant(project, "seed", seed=1)
+    compared = compare([str(project.workdir), other, seed])
+    assert {system.name: system.runs for system in compared.report.systems} == {
+        str(project.workdir): (str(project.workdir), seed),
+        other: (other,),
+    }
+    assert "model.dim: 8 | 16 | 8" in compared.differences
+    assert "seed: 0 | 0 | 1" in compared.differences
+    assert any("model.dim: 8 | 16 | 8" in line for line in compared.lines())
+
+
+def test_seeds_alone_are_compared_with_each_other(project):
+    seed = variant(project, "seed", seed=1)
+    compared = compare([str(project.workdir), seed])
+    assert [system.name for system in compared.report.systems] == [str(project.workdir), seed]
+    assert compared.differences == ["seed: 0 | 1"]
+
+
+def test_runs_on_other_test_users_cannot_be_compared(project):
+    other = variant(project, "other", data__split={"kind": "by_time", "test_share": 0.3})
+    with pytest.raises(DataError, match="split"):
+        compare([str(project.workdir), other])
+
+
+def test_a_directory_without_an_evaluation_is_refused(project, tmp_path):
+    with pytest.raises(ConfigError, match=r"nowhere is no work directory with an evaluation"):
+        compare([str(project.workdir), str(tmp_path / "nowhere")])
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+def test_one_directory_is_nothing_to_compare(project, times):
+    with pytest.raises(ConfigError, match="compare takes two work directories or more"):
+        compare([str(project.workdir)] * times)
