@@ -109,7 +109,7 @@ def test_systems_are_compared_on_the_same_resamples(any_dataset, evaluated):
 def test_recently_popular_needs_a_calendar(dataset, evaluated):
     evaluation, _, _ = evaluated(dataset)
     assert list(evaluation.systems) == ["retriever", "covisitation", "item_knn", "popular"]
-    assert evaluation.missing == {"recently_popular": "n/a without a calendar"}
+    assert evaluation.missing == {"recently_popular": "without a calendar"}
 
 
 def test_a_leak_stops_the_evaluation_before_anything_is_written(dataset, evaluated, tmp_path):

@@ -125,7 +125,7 @@ def _check_score_ties(rankings: Mapping[str, Ranking]) -> Finding:
 
 
 def _check_time_ties(questions: Questions, rankings: Mapping[str, Ranking]) -> Finding:
-    """Bounds, if each target that is tied with the click before were missed, or came first."""
+    """Bounds, if each target that is tied with the click before were missed, or came first. In words, of one system."""
     tied = tied_targets(questions, np.asarray(questions.dataset.histories.times))
     if not tied.any():
         return Finding(check=TIMES, verdict="passed", found="no target has the time of the click before it")
@@ -136,11 +136,14 @@ def _check_time_ties(questions: Questions, rankings: Mapping[str, Ranking]) -> F
                 f"{name} {metric}, {which}": n
                 for which, n in (("untied", untied), ("at least", low), ("at most", high))
             }
-            told.append(f"{name} {metric} {whole:.4f}, {untied:.4f} of the untied, {low:.4f} to {high:.4f} at worst")
+            told.append(
+                f"{name} {metric} is {whole:.4f}, {untied:.4f} for the untied alone, "
+                f"and lies between {low:.4f} and {high:.4f} whichever of equal times is asked for"
+            )
     return Finding(
         check=TIMES,
         verdict="noted",
-        found=f"{tied.mean():.1%} of the targets have the time of the click before them: {'; '.join(told)}",
+        found=f"{tied.mean():.1%} of the targets have the time of the click before them: {'; '.join(told[:2])}",
         numbers=numbers,
     )
 

@@ -35,7 +35,7 @@ MAX_USERS = 2000
 
 def why_not(dataset: Dataset) -> str | None:
     """The reason why a dataset has no recently popular items, if it has none."""
-    return None if dataset.manifest.time_kind == "calendar" else "n/a without a calendar"
+    return None if dataset.manifest.time_kind == "calendar" else "without a calendar"
 
 
 class RecentlyPopular:

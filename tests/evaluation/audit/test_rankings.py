@@ -57,7 +57,8 @@ def test_ties_of_time_are_bounded_by_hits_and_misses(questions, random):
     hits = ranking.ranks <= 10
     low, high = hits[~tied].sum() / len(hits), (hits[~tied].sum() + tied.sum()) / len(hits)
     assert found.verdict == "noted"
-    assert f"it HR@10 {hits.mean():.4f}, {hits[~tied].mean():.4f} of the untied, {low:.4f} to {high:.4f}" in found.found
+    told = f"it HR@10 is {hits.mean():.4f}, {hits[~tied].mean():.4f} for the untied alone"
+    assert f"{told}, and lies between {low:.4f} and {high:.4f}" in found.found
 
 
 @pytest.fixture

@@ -137,6 +137,6 @@ def test_where_nobody_validates_it_says_so():
 
 def test_without_a_calendar_there_is_none(any_dataset, dataset):
     assert why_not(any_dataset) is None
-    assert why_not(dataset) == "n/a without a calendar"
+    assert why_not(dataset) == "without a calendar"
     with pytest.raises(AssertionError, match="without a calendar"):
         RecentlyPopular(Questions.of_test(dataset, exclude_seen=False))

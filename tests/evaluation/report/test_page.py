@@ -155,7 +155,7 @@ def test_the_values_are_those_of_the_contents():
 
 def test_a_missing_system_is_named_with_its_reason():
     contents = CONTENTS["missing systems"]()
-    assert "Recently popular n/a: there is no calendar" in Page(render(contents)).words
+    assert "Recently popular n/a there is no calendar" in Page(render(contents)).words
 
 
 def test_what_was_clicked_next_is_marked_in_words():
