@@ -17,7 +17,7 @@ from tests.conftest import small_log
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 QUICK = ["training.max_minutes=0.001", "training.threads=1", "tracking.kind=none"]
-STAGES = {"run", "prepare", "train", "evaluate", "index", "recommend"}
+STAGES = {"run", "prepare", "train", "evaluate", "audit", "index", "recommend"}
 
 
 def blocks(language: str) -> list[str]:
@@ -71,7 +71,7 @@ def test_the_two_commands_are_there():
 @pytest.mark.slow
 def test_the_commands_run(shop):
     shown = commands()
-    assert {command[1] for command in shown} >= {"run", "similar", "recommend"}
+    assert {command[1] for command in shown} >= {"run", "similar", "recommend", "audit", "compare"}
     tour = [command for command in shown if command[1] != "similar"]
     for command in tour:
         run_command(command, shop)

@@ -18,19 +18,17 @@ from recsys.evaluation.comparison_report import (
 )
 from recsys.evaluation.config import K
 from recsys.evaluation.metrics import hit_rate, mrr, ndcg
-from recsys.evaluation.outcome import Comparison, Estimate
+from recsys.evaluation.outcome import Comparison
+from recsys.evaluation.results import estimate
 from recsys.evaluation.significance import (
     SeedNoise,
     bootstrap_means,
     holm,
-    interval,
     p_value,
     seed_noise,
     with_seed_noise,
 )
 from recsys.topk import UNRANKED
-
-__all__ = ["ComparisonReport", "Run", "compare"]
 
 Float64 = NDArray[np.float64]
 RESAMPLES = 10_000
@@ -75,7 +73,7 @@ class _Resampled:
 
     def system(self, group: str) -> ComparedSystem:
         replicates = _widened(self._replicates[group], self._noises[group])
-        estimates = map(_estimate, self._means[group], replicates.T)
+        estimates = map(estimate, self._means[group], replicates.T)
         return ComparedSystem(name=group, runs=self._runs[group], metrics=dict(zip(METRICS, estimates, strict=True)))
 
     def comparisons(self) -> tuple[Comparison, ...]:
@@ -87,7 +85,7 @@ class _Resampled:
         ]
         p_values = [p_value(replicates) for *_, replicates in found]
         return tuple(
-            Comparison(systems=pair, metric=metric, difference=_estimate(mean, replicates), p=p, p_adjusted=adjusted)
+            Comparison(systems=pair, metric=metric, difference=estimate(mean, replicates), p=p, p_adjusted=adjusted)
             for (pair, metric, mean, replicates), p, adjusted in zip(
                 found, p_values, holm(p_values).tolist(), strict=True
             )
@@ -107,11 +105,6 @@ def _widened(replicates: Float64, *noises: SeedNoise) -> Float64:
 def _values(answers: Answers) -> Float64:
     """[N, M]"""
     return np.stack([metric(answers.ranks, K) for metric in (hit_rate, ndcg, mrr)], axis=1)
-
-
-def _estimate(value: float, replicates: Float64) -> Estimate:
-    low, high = interval(replicates)
-    return Estimate(value=float(value), low=float(low), high=float(high))
 
 
 def _disagreement(first: Answers, second: Answers) -> Disagreement:

@@ -6,8 +6,6 @@ from recsys.evaluation.config import K
 from recsys.evaluation.outcome import Comparison, Estimate, Protocol
 from recsys.section import Section
 
-LIMIT = 0.05
-"""Of the adjusted p value, below which a difference is told."""
 METRICS = (f"HR@{K}", f"NDCG@{K}", f"MRR@{K}")
 MAIN = f"NDCG@{K}"
 
@@ -106,7 +104,7 @@ class ComparisonReport(Section):
         header = f"{'':<{width}}  seeds" + "".join(f"{name:>26}" for name in METRICS)
         rows = [
             f"{system.name:<{width}}  {len(system.runs):>5}"
-            + "".join(f"{_estimate_text(system.metrics[name], ''):>26}" for name in METRICS)
+            + "".join(f"{_estimate_text(system.metrics[name]):>26}" for name in METRICS)
             for system in self.systems
         ]
         return [header, *rows]
@@ -114,16 +112,16 @@ class ComparisonReport(Section):
 
 def _verdict(comparisons: list[Comparison]) -> str:
     first, second = comparisons[0].systems
-    told = [found for found in comparisons if found.p_adjusted < LIMIT]
+    told = [found for found in comparisons if found.is_significant]
     if not told:
         main = next(found for found in comparisons if found.metric == MAIN)
-        return f"No difference can be told between {first} and {second}: {_difference_text(main)}"
-    signs = {found.difference.value > 0 for found in told}
+        return f"No difference can be told between {first} and {second}: {main.told}"
+    signs = {found.first_is_better for found in told}
     if len(signs) == 2:
-        texts = ", ".join(_difference_text(found) for found in told)
+        texts = ", ".join(found.told for found in told)
         return f"{first} and {second} differ, and neither is better throughout: {texts}"
     better, worse, seen = (first, second, told) if signs == {True} else (second, first, map(_turned, told))
-    return f"{better} ranks better than {worse}: {', '.join(_difference_text(found) for found in seen)}"
+    return f"{better} ranks better than {worse}: {', '.join(found.told for found in seen)}"
 
 
 def _turned(found: Comparison) -> Comparison:
@@ -134,12 +132,8 @@ def _turned(found: Comparison) -> Comparison:
 
 
 def _comparison_line(found: Comparison) -> str:
-    return f"{' - '.join(found.systems)}  {_difference_text(found)}  p {found.p:.4f}, adjusted {found.p_adjusted:.4f}"
+    return f"{' - '.join(found.systems)}  {found.told}  p {found.p:.4f}, adjusted {found.p_adjusted:.4f}"
 
 
-def _difference_text(found: Comparison) -> str:
-    return f"{found.metric} {_estimate_text(found.difference, '+')}"
-
-
-def _estimate_text(found: Estimate, sign: str) -> str:
-    return f"{found.value:{sign}.4f} [{found.low:{sign}.4f}, {found.high:{sign}.4f}]"
+def _estimate_text(found: Estimate) -> str:
+    return f"{found.value:.4f} [{found.low:.4f}, {found.high:.4f}]"

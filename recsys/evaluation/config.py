@@ -18,8 +18,11 @@ def _with_ten(cutoffs: tuple[int, ...]) -> tuple[int, ...]:
 class EvaluationConfig(Section):
     cutoffs: Annotated[tuple[PositiveInt, ...], AfterValidator(_with_ten)] = (5, 10, 20)
     """The k of HR@k, NDCG@k, MRR@k and MAP@k; 10 is always among them."""
-    resamples: int = Field(default=10_000, ge=100, le=1_000_000)
-    """How often the test users are drawn anew, with replacement, for intervals and paired tests."""
+    resamples: int = Field(default=10_000, ge=1_000, le=1_000_000)
+    """How often the test users are drawn anew, with replacement, for intervals and paired tests.
+
+    No p value is below 2 / resamples, and Holm's method multiplies it by the number of comparisons.
+    """
     list_length: PositiveInt = 100
     """How many items of each test user's list are kept in evaluation/lists.parquet."""
     covisitation_decay: float = Field(default=0.7, gt=0.0, le=1.0)

@@ -36,7 +36,8 @@ def evaluate(
 ) -> Evaluation:
     """Puts the retriever in evaluation mode, audits, ranks, and writes into `directory`.
 
-    LeakError where something leaks, and then there is no new evaluation.json. `of_log` is what was found before.
+    LeakError where something leaks. Then there is no new evaluation.json, and the report, if any could be
+    drawn, says so. `of_log` is what was found before.
     """
     sweep(directory / NAME)
     of_data = (*of_log, *audit_data(questions))
@@ -48,11 +49,11 @@ def evaluate(
     write_ranks(directory / NAME, questions, ranked.rankings)
     of_files = audit_files(directory / NAME, questions)
     audit = AuditReport(findings=(*of_data, *audit_ranked(questions, systems, ranked), *of_files))
-    require_clean(audit)
     evaluation = _evaluation(questions, systems, ranked, audit, config, retriever.config.max_length)
     calibration = calibrate(questions, ranked.scorers[RETRIEVER])
     contents = gather(questions, retriever, evaluation, ranked.rankings, calibration, background)
     write_bytes(directory / REPORT, render(contents).encode())
+    require_clean(audit)
     write_json(directory / f"{NAME}.json", evaluation.model_dump(mode="json"))
     return evaluation
 

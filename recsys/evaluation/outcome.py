@@ -13,6 +13,8 @@ from recsys.section import Section
 NAME = "evaluation"
 LISTS, TRUTH, RANKS = "lists.parquet", "truth.parquet", "ranks.parquet"
 REPORT = "report.html"
+SIGNIFICANT = 0.05
+"""An adjusted p value below it is called a difference."""
 RETRIEVER = "retriever"
 TITLES = {
     RETRIEVER: "retriever",
@@ -67,11 +69,11 @@ class Exposure(Section):
     coverage: float
     """Share of the candidates that stand in anyone's list."""
     gini: float
-    """Of how often each candidate is shown: 0 all alike, 1 one item only."""
+    """Of how often each candidate is shown: 0 all alike, towards 1 for a few items only."""
     popularity: float
     """Mean number of training clicks on a recommended item."""
     novelty: float
-    """Mean of -log2 of the item's share of training clicks, in bits."""
+    """Mean of -log2 of the item's share of training clicks, one click added to every item, in bits."""
     diversity: float | None
     """Mean over lists of 1 - the mean Jaccard overlap of two items' features; None where items have none."""
 
@@ -97,9 +99,22 @@ class Comparison(Section):
     p_adjusted: float
     """By Holm's method, over all comparisons of the evaluation."""
 
+    @property
+    def is_significant(self) -> bool:
+        return self.p_adjusted < SIGNIFICANT
+
+    @property
+    def first_is_better(self) -> bool:
+        return self.difference.value > 0
+
+    @property
+    def told(self) -> str:
+        """Such as "NDCG@10 +0.0123 [+0.0087, +0.0160]"."""
+        return f"{self.metric} {self.difference.value:+.4f} [{self.difference.low:+.4f}, {self.difference.high:+.4f}]"
+
 
 class Segment(Section):
-    """Some of the test users; no metrics where nobody is in it."""
+    """Some of the test users; no metrics where they are too few for an interval."""
 
     name: str
     users: int
@@ -125,6 +140,11 @@ class Evaluation(Section):
     target_popularity: float
     """Mean number of training clicks on a target: what a recommended item's is to be held against."""
     audit: AuditReport
+
+    def comparison(self, one: str, other: str, metric: str) -> Comparison | None:
+        """Of two systems, whichever comes first."""
+        pairs = (found for found in self.comparisons if found.metric == metric and set(found.systems) == {one, other})
+        return next(pairs, None)
 
     @property
     def retriever(self) -> SystemResult:

@@ -17,6 +17,8 @@ from recsys.topk import TILE_SCORES, UNRANKED, Exclusions, TopK, target_ranks, t
 
 Scorer = Callable[[slice], Tensor]
 """Rows of test users -> a fresh [rows, items + 1] tensor of float32 scores."""
+System = Callable[[Questions], Scorer]
+"""Made of the questions' dataset, of its training clicks alone; scores the questions' users."""
 
 
 @dataclass(frozen=True)

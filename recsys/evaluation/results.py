@@ -60,7 +60,7 @@ class Resampled:
 
 def estimate(value: float, replicates: Float64) -> Estimate:
     low, high = interval(replicates)
-    return Estimate(value=value, low=float(low), high=float(high))
+    return Estimate(value=float(value), low=float(low), high=float(high))
 
 
 def system_result(dataset: Dataset, ranking: Ranking, *, detail: str, metrics: dict[str, Estimate]) -> SystemResult:

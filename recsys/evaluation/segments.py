@@ -19,13 +19,16 @@ from recsys.evaluation.metrics import hit_rate, ndcg
 from recsys.evaluation.outcome import Estimate, Segment, Segmentation
 from recsys.evaluation.parts import part_of, range_text
 from recsys.evaluation.questions import Questions
-from recsys.evaluation.significance import bootstrap_means, interval
+from recsys.evaluation.results import estimate
+from recsys.evaluation.significance import bootstrap_means
 
 Bools = NDArray[np.bool_]
 Int64 = NDArray[np.int64]
 
 METRICS = {f"HR@{K}": hit_rate, f"NDCG@{K}": ndcg}
 RESAMPLES = 2_000
+FEWEST = 30
+"""Fewer users are no segment to speak of: nobody's hits among them would make an interval of no width."""
 LENGTHS = {1: ("all",), 2: ("short", "long"), 3: ("short", "middle", "long")}
 POPULARITIES = {1: ("all",), 2: ("tail", "head"), 3: ("tail", "torso", "head")}
 """What the parts are called, by how many there are."""
@@ -66,7 +69,8 @@ def segment_results(
     """HR@10 and NDCG@10 of each system in each segment; `ranks` are [N]."""
 
     def result(name: str, mask: Bools) -> Segment:
-        own = {system: found[mask] for system, found in ranks.items()} if mask.any() else {}
+        is_told = mask.sum() >= FEWEST
+        own = {system: found[mask] for system, found in ranks.items()} if is_told else {}
         metrics = {system: _estimates(found, resamples, seed) for system, found in own.items()}
         return Segment(name=name, users=int(mask.sum()), metrics=metrics)
 
@@ -78,11 +82,8 @@ def segment_results(
 
 def _estimates(ranks: Int64, resamples: int, seed: int) -> dict[str, Estimate]:
     values = np.stack([metric(ranks, K) for metric in METRICS.values()], axis=1)
-    lows, highs = interval(bootstrap_means(values, resamples=resamples, seed=seed))
-    found = np.stack([values.mean(axis=0), lows, highs], axis=1).tolist()
-    return {
-        name: Estimate(value=value, low=low, high=high) for name, (value, low, high) in zip(METRICS, found, strict=True)
-    }
+    replicates = bootstrap_means(values, resamples=resamples, seed=seed)
+    return dict(zip(METRICS, map(estimate, values.mean(axis=0), replicates.T), strict=True))
 
 
 def _by_length(questions: Questions) -> Parting:

@@ -1,7 +1,7 @@
 """An evaluation as lines to print."""
 
 from recsys.evaluation.config import K
-from recsys.evaluation.outcome import RETRIEVER, TITLES, Comparison, Evaluation, Protocol, SystemResult
+from recsys.evaluation.outcome import RETRIEVER, TITLES, Evaluation, Protocol, SystemResult
 
 SHOWN = (f"HR@{K}", f"NDCG@{K}", f"MRR@{K}")
 
@@ -33,20 +33,11 @@ def _verdict(evaluation: Evaluation) -> list[str]:
     metric = f"NDCG@{K}"
     others = [key for key in evaluation.systems if key != RETRIEVER]
     best = max(others, key=lambda key: evaluation.systems[key].metrics[metric].value)
-    found = next(
-        comparison
-        for comparison in evaluation.comparisons
-        if comparison.systems == (RETRIEVER, best) and comparison.metric == metric
-    )
-    return [f"against    {TITLES[best]}, the best of the others: {difference_text(found)}"]
-
-
-def difference_text(comparison: Comparison) -> str:
-    found = comparison.difference
-    p = "< .001" if comparison.p_adjusted < 0.001 else f"= {comparison.p_adjusted:.3f}"
-    return (
-        f"{comparison.metric} {found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}], p {p} (paired bootstrap, Holm)"
-    )
+    found = evaluation.comparison(RETRIEVER, best, metric)
+    assert found is not None
+    p = "< .001" if found.p_adjusted < 0.001 else f"= {found.p_adjusted:.3f}"
+    told = f"{found.told}, p {p} (paired bootstrap, Holm)"
+    return [f"against    {TITLES[best]}, the best of the others: {told}"]
 
 
 def _audit_lines(evaluation: Evaluation) -> list[str]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recsys.errors import ConfigError
-from recsys.evaluation.compare import ComparisonReport, Run
 from recsys.evaluation.compare import compare as compare_runs
+from recsys.evaluation.compared import Run
+from recsys.evaluation.comparison_report import ComparisonReport
 from recsys.stages.record import Stage, read_record
 
 SEED = "seed"

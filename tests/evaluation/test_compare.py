@@ -6,7 +6,9 @@ import pytest
 
 from recsys.errors import BundleError, DataError
 from recsys.evaluation.audit.findings import AuditReport
-from recsys.evaluation.compare import ComparisonReport, Run, compare
+from recsys.evaluation.compare import compare
+from recsys.evaluation.compared import Run
+from recsys.evaluation.comparison_report import ComparisonReport
 from recsys.evaluation.outcome import Evaluation, Protocol
 
 PROTOCOL = Protocol(

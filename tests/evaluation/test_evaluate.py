@@ -19,7 +19,7 @@ from recsys.evaluation.report.gather import Background
 from recsys.evaluation.tables import evaluation_lines
 from tests.evaluation.conftest import dataset_of
 
-CONFIG = EvaluationConfig(list_length=12, resamples=200)
+CONFIG = EvaluationConfig(list_length=12, resamples=1_000)
 BACKGROUND = Background(
     title="by hand",
     best=None,

@@ -9,6 +9,7 @@ from recsys.evaluation.audit.parts import Bools, Clicks, Int64
 TRAINED = "the items marked as trained are those with a training click"
 CANDIDATES = "what can be recommended does not depend on held-out clicks"
 COUNTS = "items are counted by their training clicks alone"
+STAY = "the counts of items stay when held-out clicks are replaced"
 CATALOGUE = "every item of the catalogue owes its place there to training clicks"
 
 

@@ -22,7 +22,7 @@ ROWS = 4096
 LISTS = "lists hold candidates that the filter lets through, each once, by falling score"
 SAME_METRIC = "the lists have the target where its rank says"
 SCORES = "figures do not depend on which of equal scores comes first"
-TIMES = "figures do not depend on the order of clicks at the same time"
+TIMES = "figures do not depend on which of two clicks at the same time is the target"
 
 
 def audit_rankings(questions: Questions, rankings: Mapping[str, Ranking]) -> tuple[Finding, ...]:

@@ -14,7 +14,6 @@ from recsys.evaluation.report.charts.markers import disc, swatch
 from recsys.evaluation.report.charts.reliability import Pair, reliability_chart
 from recsys.evaluation.report.charts.scatter import Point, map_chart
 from recsys.evaluation.report.contents import Calibration, ItemMap, ReportContents
-from recsys.evaluation.report.verdict import first_is_better
 from recsys.evaluation.report.wording import plural, signed, system_title
 
 GROUP_SERIES = (0, 1, 2, 3, 5, 6, 4)
@@ -61,7 +60,7 @@ class Figures:
 
     def _difference(self, comparison: Comparison) -> Group:
         first, second = comparison.systems
-        better = first if first_is_better(comparison) else second
+        better = first if comparison.first_is_better else second
         label = f"{system_title(first)} less {system_title(second)}"
         row = Row(label, self.series.get(better, 0), comparison.difference)
         return Group(label, signed(comparison.difference.value), (row,))

@@ -9,7 +9,7 @@ from recsys.evaluation.outcome import Evaluation
 from recsys.evaluation.report import wording
 from recsys.evaluation.report.contents import ReportContents
 from recsys.evaluation.report.figures import Figures
-from recsys.evaluation.report.verdict import first_is_better, is_significant, verdict
+from recsys.evaluation.report.verdict import verdict
 
 HEADLINE = ("HR@10", "NDCG@10", "MRR@10")
 SEGMENTED = "NDCG@10"
@@ -83,7 +83,6 @@ def _environment() -> Environment:
     writers = (wording.metric, wording.signed, wording.rounded, wording.percent, wording.share, wording.p_value)
     others = (wording.cosine, wording.interval, wording.plural, wording.system_title)
     environment.filters |= {writer.__name__: writer for writer in (*writers, *others)}
-    environment.tests |= {"significant": is_significant, "first_better": first_is_better}
     return environment
 
 

@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from recsys.evaluation.outcome import RETRIEVER, Comparison, Evaluation
+from recsys.evaluation.outcome import RETRIEVER, SIGNIFICANT, Comparison, Evaluation
 from recsys.evaluation.report.contents import Best
-from recsys.evaluation.report.wording import SIGNIFICANT, metric, p_value, percent, plural, system_title
+from recsys.evaluation.report.wording import metric, p_value, percent, plural, system_title
 
 PREFERRED = "NDCG@10"
 
@@ -36,14 +36,6 @@ def leading_metric(evaluation: Evaluation) -> str | None:
     return PREFERRED if PREFERRED in shared else next(iter(shared), None)
 
 
-def is_significant(comparison: Comparison) -> bool:
-    return comparison.p_adjusted < SIGNIFICANT
-
-
-def first_is_better(comparison: Comparison) -> bool:
-    return comparison.difference.value > 0
-
-
 def _of_figures(evaluation: Evaluation, by: str) -> Verdict:
     values = {system: result.metrics[by].value for system, result in evaluation.systems.items()}
     ordered = sorted(values, key=lambda system: -values[system])
@@ -54,11 +46,11 @@ def _of_figures(evaluation: Evaluation, by: str) -> Verdict:
     if ahead == 0:
         return Verdict("No winner: the best two are level", (f"{_start(first)} and {second} have the same {by}.",))
     figures = f"{by} is {metric(values[ordered[0]])}, against {metric(values[ordered[1]])} for {second}, the next best"
-    compared = _between(evaluation, by, ordered[0], ordered[1])
+    compared = evaluation.comparison(ordered[0], ordered[1], by)
     if compared is None:
         return Verdict(f"{_start(first)} ranks best", (f"{figures}; the difference was not tested.",))
     tested = _tested(compared)
-    if not is_significant(compared):
+    if not compared.is_significant:
         headline = f"No clear winner: {first} and {second} cannot be told apart"
         return Verdict(headline, (f"{figures}, but chance may explain it: {tested}.",))
     by_how_much = _ahead(ahead, values[ordered[1]])
@@ -71,7 +63,7 @@ def _ahead(ahead: float, of: float) -> str:
 
 def _tested(comparison: Comparison) -> str:
     difference = comparison.difference
-    judged = "significant" if is_significant(comparison) else "not significant"
+    judged = "significant" if comparison.is_significant else "not significant"
     return (
         f"a difference of {metric(abs(difference.value))}, {judged} at {percent(SIGNIFICANT)} "
         f"(p\u00a0{_equals(comparison.p_adjusted)}, adjusted for the number of comparisons)"
@@ -88,8 +80,8 @@ def _baselines_beaten(evaluation: Evaluation, by: str | None) -> list[str]:
     own = [c for c in evaluation.comparisons if c.metric == by and RETRIEVER in c.systems]
     if not own:
         return []
-    clear = [c for c in own if is_significant(c)]
-    better = [c for c in clear if first_is_better(c) == (c.systems[0] == RETRIEVER)]
+    clear = [c for c in own if c.is_significant]
+    better = [c for c in clear if c.first_is_better == (c.systems[0] == RETRIEVER)]
     many = f"{len(better)} of {plural(len(own), 'baseline')}"
     told = [f"The retriever is significantly better than {_all(len(own)) if len(better) == len(own) else many}"]
     if len(clear) > len(better):
@@ -114,11 +106,6 @@ def _of_the_best(evaluation: Evaluation, best: Best | None) -> list[str]:
     limits = " and ".join(f"{name} {metric(limit)}" for name, limit in told.items())
     shares = " and ".join(percent(found[name].value / limit) for name, limit in told.items())
     return [f"The best that any ranking could reach is {limits}: the retriever reaches {shares} of it."]
-
-
-def _between(evaluation: Evaluation, by: str, first: str, second: str) -> Comparison | None:
-    pairs = (c for c in evaluation.comparisons if c.metric == by and set(c.systems) == {first, second})
-    return next(pairs, None)
 
 
 def _the(system: str) -> str:

@@ -5,8 +5,6 @@ import math
 from recsys.evaluation.outcome import TITLES, Estimate
 
 ABSENT = "n/a"
-SIGNIFICANT = 0.05
-"""An adjusted p value below it is called a difference."""
 
 
 def metric(value: float | None) -> str:
