@@ -122,6 +122,17 @@ def _stable_topk(scores_UV: Tensor, k: int) -> tuple[Tensor, Tensor]:
     tied_U = (scores_UV >= scores_UK[:, -1:]).sum(dim=1) > k
     tied_U |= (scores_UK[:, 1:] == scores_UK[:, :-1]).any(dim=1)
     if tied_U.any():
-        ordered = scores_UV[tied_U].sort(dim=1, descending=True, stable=True)
-        scores_UK[tied_U], indices_UK[tied_U] = ordered.values[:, :k], ordered.indices[:, :k]
+        indices_UK[tied_U] = _first_of_equals(scores_UV[tied_U], scores_UK[tied_U, -1:], k)
+        scores_UK[tied_U] = scores_UV[tied_U].gather(1, indices_UK[tied_U])
     return scores_UK, indices_UK
+
+
+def _first_of_equals(scores_UV: Tensor, least_U1: Tensor, k: int) -> Tensor:
+    """[U, k] where each user's k best are, in order; of those that equal the k-th best, the first ones."""
+    better_UV = ~(scores_UV <= least_U1)  # NaN is, as torch.topk has it
+    equal_UV = scores_UV == least_U1
+    room_U1 = k - better_UV.sum(dim=1, keepdim=True)
+    chosen_UV = better_UV | (equal_UV & (equal_UV.cumsum(dim=1, dtype=torch.int32) <= room_U1))
+    indices_UK = chosen_UV.nonzero()[:, 1].view(-1, k)
+    order_UK = scores_UV.gather(1, indices_UK).argsort(dim=1, descending=True, stable=True)
+    return indices_UK.gather(1, order_UK)

@@ -16,11 +16,13 @@ LOW = {"recsys.errors", "recsys.section", "recsys.durable"}
 ROOMS = {"recsys.data", "recsys.model", "recsys.training", "recsys.evaluation", "recsys.index"}
 BUNDLE = {"recsys.data", "recsys.model", "recsys.index"}
 RECOMMENDER = {"recsys.errors", "recsys.section", "recsys.topk", "recsys.rules", "recsys.bundle"} | BUNDLE
+EVALUATED = {f"recsys.evaluation.{name}" for name in ("config", "metrics", "outcome", "questions", "ranking")}
 OFFLINE = RECOMMENDER | {"recsys.durable", "recsys.recommender", "recsys.recommend_config"}
 MAY_IMPORT = {
     "recsys.errors": set(),
     "recsys.config_errors": set(),
     "recsys.evaluation.metrics": set(),
+    "recsys.evaluation.significance": set(),
     "recsys.section": {"recsys.errors"},
     "recsys.durable": {"recsys.errors"},
     "recsys.topk": {"recsys.errors"},
@@ -32,6 +34,8 @@ MAY_IMPORT = {
     "recsys.model": {"recsys.errors", "recsys.section", "recsys.data", "recsys.nn"},
     "recsys.training": LOW | {"recsys.data", "recsys.model", "recsys.topk", "recsys.evaluation.metrics"},
     "recsys.evaluation": LOW | {"recsys.data", "recsys.model", "recsys.topk", "recsys.index"},
+    "recsys.evaluation.audit": LOW | {"recsys.data", "recsys.topk"} | EVALUATED,
+    "recsys.evaluation.report.charts": {"recsys.evaluation.report.wording", "recsys.evaluation.outcome"},
     "recsys.bundle": LOW | BUNDLE,
     "recsys.recommender": RECOMMENDER,
     "recsys.offline": OFFLINE,
@@ -70,6 +74,8 @@ FENCES = {
 STRANGERS = {
     "recsys/data/*config.py": {"polars", "torch"},
     "recsys/evaluation/metrics.py": {"polars", "torch"},
+    "recsys/evaluation/significance.py": {"polars", "torch"},
+    "recsys/evaluation/report/charts/*": {"numpy", "polars", "torch"},
     "recsys/*/config.py": {"polars"},
     "recsys/index/*": {"torch"},
     "recsys/rules.py": {"torch"},

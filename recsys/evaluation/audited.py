@@ -22,8 +22,11 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Ranked:
-    """Every system's scorer and its ranking of the test users, by key."""
+    """What was asked of which systems, and every system's scorer and ranking, by key."""
 
+    questions: Questions
+    systems: Systems
+    config: EvaluationConfig
     scorers: Mapping[str, DetailedScorer]
     rankings: Mapping[str, Ranking]
 
@@ -37,13 +40,13 @@ class Ranked:
                 scorers[key] = system(questions)
                 length = config.list_length if key == RETRIEVER else K
                 rankings[key] = rank(questions, scorers[key], k=max(K, length), advance=bar.update)
-        return cls(scorers, rankings)
+        return cls(questions, systems, config, scorers, rankings)
 
 
-def audit_ranked(questions: Questions, systems: Systems, ranked: Ranked) -> tuple[Finding, ...]:
+def audit_ranked(ranked: Ranked) -> tuple[Finding, ...]:
     """What can be found out about the systems and their rankings."""
-    of_systems = audit_systems(questions, systems.present, seed=SEED)
-    return (*of_systems, *audit_rankings(questions, ranked.rankings))
+    of_systems = audit_systems(ranked.questions, ranked.systems.present, seed=SEED)
+    return (*of_systems, *audit_rankings(ranked.questions, ranked.rankings))
 
 
 def audit_alone(questions: Questions, retriever: Retriever | None, config: EvaluationConfig) -> tuple[Finding, ...]:
@@ -52,4 +55,4 @@ def audit_alone(questions: Questions, retriever: Retriever | None, config: Evalu
     if AuditReport(findings=of_data).leaks:
         return of_data
     systems = systems_of(questions.dataset, retriever, config)
-    return (*of_data, *audit_ranked(questions, systems, Ranked.of(questions, systems, config)))
+    return (*of_data, *audit_ranked(Ranked.of(questions, systems, config)))

@@ -17,11 +17,12 @@ from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.lists import write_lists, write_ranks, write_truth
 from recsys.evaluation.outcome import NAME, REPORT, RETRIEVER, Evaluation, Protocol
 from recsys.evaluation.questions import Questions
+from recsys.evaluation.report.contents import Calibration
 from recsys.evaluation.report.gather import Background, gather
 from recsys.evaluation.report.page import render
 from recsys.evaluation.results import Resampled, system_result
 from recsys.evaluation.segments import segment_results, segmentations
-from recsys.evaluation.systems import Systems, systems_of
+from recsys.evaluation.systems import systems_of
 from recsys.model.retriever import Retriever
 
 
@@ -42,15 +43,11 @@ def evaluate(
     sweep(directory / NAME)
     of_data = (*of_log, *audit_data(questions))
     require_clean(AuditReport(findings=of_data))
-    systems = systems_of(questions.dataset, retriever.eval(), config)
-    ranked = Ranked.of(questions, systems, config)
-    write_truth(directory / NAME, questions)
-    write_lists(directory / NAME, questions, ranked.rankings[RETRIEVER], length=config.list_length)
-    write_ranks(directory / NAME, questions, ranked.rankings)
-    of_files = audit_files(directory / NAME, questions)
-    audit = AuditReport(findings=(*of_data, *audit_ranked(questions, systems, ranked), *of_files))
-    evaluation = _evaluation(questions, systems, ranked, audit, config, retriever.config.max_length)
+    ranked = Ranked.of(questions, systems_of(questions.dataset, retriever.eval(), config), config)
+    _write_tables(directory / NAME, ranked)
+    audit = AuditReport(findings=(*of_data, *audit_ranked(ranked), *audit_files(directory / NAME, questions)))
     calibration = calibrate(questions, ranked.scorers[RETRIEVER])
+    evaluation = _evaluation(ranked, _protocol(ranked, retriever.config.max_length), calibration, audit)
     contents = gather(questions, retriever, evaluation, ranked.rankings, calibration, background)
     write_bytes(directory / REPORT, render(contents).encode())
     require_clean(audit)
@@ -58,33 +55,33 @@ def evaluate(
     return evaluation
 
 
-def _evaluation(
-    questions: Questions,
-    systems: Systems,
-    ranked: Ranked,
-    audit: AuditReport,
-    config: EvaluationConfig,
-    max_length: int,
-) -> Evaluation:
-    dataset = questions.dataset
+def _write_tables(directory: Path, ranked: Ranked) -> None:
+    write_truth(directory, ranked.questions)
+    write_lists(directory, ranked.questions, ranked.rankings[RETRIEVER], length=ranked.config.list_length)
+    write_ranks(directory, ranked.questions, ranked.rankings)
+
+
+def _evaluation(ranked: Ranked, protocol: Protocol, calibration: Calibration | None, audit: AuditReport) -> Evaluation:
+    questions, dataset = ranked.questions, ranked.questions.dataset
     ranks = {key: ranking.ranks for key, ranking in ranked.rankings.items()}
-    resampled = Resampled(ranks, config)
+    resampled = Resampled(ranks, ranked.config)
     return Evaluation(
-        protocol=_protocol(questions, max_length, config),
+        protocol=protocol,
         systems={
             key: system_result(dataset, ranking, detail=ranked.scorers[key].detail, metrics=resampled.estimates(key))
             for key, ranking in ranked.rankings.items()
         },
-        missing=dict(systems.missing),
+        missing=dict(ranked.systems.missing),
         comparisons=resampled.comparisons(),
         segmentations=segment_results(segmentations(questions), ranks),
         target_popularity=float(np.mean(dataset.training_counts()[questions.targets])),
+        calibration_error=None if calibration is None else calibration.error,
         audit=audit,
     )
 
 
-def _protocol(questions: Questions, max_length: int, config: EvaluationConfig) -> Protocol:
-    dataset = questions.dataset
+def _protocol(ranked: Ranked, max_length: int) -> Protocol:
+    questions, dataset = ranked.questions, ranked.questions.dataset
     return Protocol(
         split=dataset.manifest.split,
         item_universe="items clicked in training" if dataset.skips_untrained else "the whole catalogue",
@@ -96,5 +93,5 @@ def _protocol(questions: Questions, max_length: int, config: EvaluationConfig) -
         targets_never_trained=int((~dataset.trained_items[questions.targets]).sum()),
         targets_not_candidates=int((~dataset.candidates[questions.targets]).sum()),
         targets_clicked_before=int(questions.are_repeated.sum()),
-        resamples=config.resamples,
+        resamples=ranked.config.resamples,
     )

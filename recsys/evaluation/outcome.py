@@ -139,6 +139,8 @@ class Evaluation(Section):
     segmentations: tuple[Segmentation, ...]
     target_popularity: float
     """Mean number of training clicks on a target: what a recommended item's is to be held against."""
+    calibration_error: float | None = None
+    """Of the retriever's probabilities, expected; None where no list could be made of them."""
     audit: AuditReport
 
     def comparison(self, one: str, other: str, metric: str) -> Comparison | None:

@@ -121,6 +121,8 @@ def _flat(evaluation: Evaluation) -> dict[str, float]:
         flat |= _estimates(name, system.metrics)
         shown = system.exposure.model_dump()
         flat |= {f"{name}.{part}@{K}": value for part, value in shown.items() if value is not None}
+    if evaluation.calibration_error is not None:
+        flat["test.calibration_error"] = evaluation.calibration_error
     for parting in evaluation.segmentations:
         for segment in parting.segments:
             name = segment.name.partition(" (")[0]  # without its bounds, which differ between logs

@@ -35,7 +35,12 @@ def assert_all_of_it_is_tracked(project: Project, made: Everything) -> None:
     final = dict(rows(project, "select key, value from metrics where step = 0"))
     assert final["test.NDCG_at_10"] == pytest.approx(made.evaluated.evaluation.retriever.metrics["NDCG@10"].value)
     assert {"popular.NDCG_at_10", "covisitation.HR_at_10.low", "recommend.users_per_second"} <= final.keys()
-    assert {"test.coverage_at_10", "item_knn.gini_at_10", "test.history length.short.HR_at_10"} <= final.keys()
+    assert {
+        "test.coverage_at_10",
+        "test.calibration_error",
+        "item_knn.gini_at_10",
+        "test.target seen before.first-seen.HR_at_10",
+    } <= final.keys()
     artifacts = {file.name for file in project.workdir.glob("mlflow-artifacts/**/*") if file.is_file()}
     bundle = {file.name for file in (project.workdir / "bundle").iterdir()}
     tables = {"lists.parquet", "truth.parquet", "ranks.parquet"}

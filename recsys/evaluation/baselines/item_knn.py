@@ -3,6 +3,7 @@
 The settings were chosen on the validation clicks of ML-1M, by both splits, and of Beauty.
 """
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.sparse import csr_array, vstack
 from recsys.data.dataset import Dataset
 from recsys.evaluation.baselines.item_to_item import MAX_PAST, ItemToItem, TrainingClicks, recent_clicks, table_of
 from recsys.evaluation.questions import Questions
-from recsys.evaluation.ranking import tiles
+from recsys.topk import TILE_SCORES
 
 NEIGHBOURS = 100
 MAX_CLICKS = 50
@@ -52,14 +53,14 @@ def who_clicked(dataset: Dataset) -> csr_array:
 
 
 def nearest(clicked: csr_array, neighbours: int) -> csr_array:
-    """[items + 1, items + 1] similarities of each item's nearest others; never more than one tile of all exists.
+    """[items + 1, items + 1] similarities of each item's nearest others; never more than one tile of them exists.
 
     similarity(i, j) = users of both / (sqrt(users of i * users of j) + SHRINKAGE)
     """
     by_item = clicked.T.tocsr()
     num_users = by_item.sum(axis=1)
     blocks = []
-    for rows in tiles(len(num_users), len(num_users)):
+    for rows in _blocks(by_item, clicked):
         both = by_item[rows] @ clicked
         items = np.repeat(np.arange(rows.start, rows.stop), np.diff(both.indptr))
         both.data /= np.sqrt(num_users[items] * num_users[both.indices]) + SHRINKAGE
@@ -67,6 +68,17 @@ def nearest(clicked: csr_array, neighbours: int) -> csr_array:
         both.eliminate_zeros()
         blocks.append(_strongest(both, neighbours))
     return vstack(blocks, format="csr")
+
+
+def _blocks(by_item: csr_array, clicked: csr_array) -> Iterator[slice]:
+    """Rows of items that so few pairs of clicks belong to that their products fit into a tile."""
+    pairs = np.concatenate([[0], np.cumsum(np.diff(clicked.indptr)[by_item.indices])])[by_item.indptr]
+    start = 0
+    while start < by_item.shape[0]:
+        stop = int(np.searchsorted(pairs, pairs[start] + TILE_SCORES, side="right")) - 1
+        stop = min(max(stop, start + 1), by_item.shape[0])
+        yield slice(start, stop)
+        start = stop
 
 
 def _strongest(similarities: csr_array, count: int) -> csr_array:

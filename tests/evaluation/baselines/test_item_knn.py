@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from recsys.evaluation import ranking
 from recsys.evaluation.baselines import item_knn as module
 from recsys.evaluation.baselines.item_knn import DECAY, SHRINKAGE, ItemKNN, nearest, who_clicked
 from recsys.evaluation.baselines.item_to_item import MAX_PAST
@@ -48,9 +47,12 @@ def test_the_most_recent_readable_clicks_are_followed(questions):
 def test_the_size_of_a_block_changes_nothing(any_dataset, monkeypatch):
     clicked = who_clicked(any_dataset)
     whole = nearest(clicked, FEW).toarray()
-    monkeypatch.setattr(ranking, "TILE_SCORES", 5 * clicked.shape[1])
-    assert len(ranking.tiles(clicked.shape[1], clicked.shape[1])) > 5
-    np.testing.assert_array_equal(nearest(clicked, FEW).toarray(), whole)
+    for at_most in (1, 500):
+        monkeypatch.setattr(module, "TILE_SCORES", at_most)
+        blocks = list(module._blocks(clicked.T.tocsr(), clicked))
+        assert len(blocks) > 3
+        assert [row for rows in blocks for row in range(rows.start, rows.stop)] == list(range(clicked.shape[1]))
+        np.testing.assert_array_equal(nearest(clicked, FEW).toarray(), whole)
 
 
 def test_without_a_bound_similarity_is_mutual(any_dataset):
