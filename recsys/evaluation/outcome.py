@@ -1,6 +1,6 @@
 """What an evaluation found and under which protocol: evaluation.json.
 
-Systems are named by their key in `systems`, the retriever first, Popular last.
+Systems are named by their key in TITLES, whose order is that of the tables.
 """
 
 from pathlib import Path

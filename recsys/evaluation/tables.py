@@ -9,7 +9,9 @@ SHOWN = (f"HR@{K}", f"NDCG@{K}", f"MRR@{K}")
 def evaluation_lines(evaluation: Evaluation) -> list[str]:
     """A table of the systems with 95 % intervals, what tells them apart, the audit's verdict, and the protocol."""
     header = f"{'':<18}" + "".join(f"{name:>19}" for name in (*SHOWN, f"coverage@{K}"))
-    rows = [f"{TITLES[key]:<18}{_figures(result)}" for key, result in evaluation.systems.items()]
+    rows = [
+        f"{title:<18}{_figures(evaluation.systems[key])}" for key, title in TITLES.items() if key in evaluation.systems
+    ]
     missing = [f"{TITLES[key]:<18}{'n/a ' + reason:>19}" for key, reason in evaluation.missing.items()]
     return [
         header,

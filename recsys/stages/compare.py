@@ -28,10 +28,17 @@ def compare(directories: Sequence[str]) -> Compared:
     paths = [Path(directory) for directory in directories]
     if len({path.resolve() for path in paths}) < 2:
         raise ConfigError("compare takes two work directories or more, as in `recsys compare runs/a runs/b`")
-    trained = {str(path): _training_inputs(path) for path in paths}
+    named = _named(paths)
+    trained = {name: _training_inputs(path) for name, path in named.items()}
     groups = _groups(trained)
-    runs = [Run(name=name, group=groups[name], directory=Path(name)) for name in trained]
+    runs = [Run(name=name, group=groups[name], directory=path) for name, path in named.items()]
     return Compared(compare_runs(runs), _differences(trained))
+
+
+def _named(paths: Sequence[Path]) -> dict[str, Path]:
+    """By the directories' own names where these are all different."""
+    short = {path.resolve().name: path for path in paths}
+    return short if len(short) == len(paths) else {str(path): path for path in paths}
 
 
 def _training_inputs(workdir: Path) -> Mapping[str, str]:

@@ -18,8 +18,8 @@ def test_runs_that_differ_in_their_seed_are_one_system(project):
     other, seed = variant(project, "other", model__dim=16), variant(project, "seed", seed=1)
     compared = compare([str(project.workdir), other, seed])
     assert {system.name: system.runs for system in compared.report.systems} == {
-        str(project.workdir): (str(project.workdir), seed),
-        other: (other,),
+        "run": ("run", "seed"),
+        "other": ("other",),
     }
     assert "model.dim: 8 | 16 | 8" in compared.differences
     assert "seed: 0 | 0 | 1" in compared.differences
@@ -29,7 +29,7 @@ def test_runs_that_differ_in_their_seed_are_one_system(project):
 def test_seeds_alone_are_compared_with_each_other(project):
     seed = variant(project, "seed", seed=1)
     compared = compare([str(project.workdir), seed])
-    assert [system.name for system in compared.report.systems] == [str(project.workdir), seed]
+    assert [system.name for system in compared.report.systems] == ["run", "seed"]
     assert compared.differences == ["seed: 0 | 1"]
 
 
