@@ -102,6 +102,8 @@ def _pairs(rows: pl.DataFrame, feature: FeatureColumn) -> pl.DataFrame:
             f"data.items.features: the column {feature.column!r} is {values.dtype}; "
             f"a categorical feature is text, a number, or a list of them"
         )
+    if kind.is_float():  # what is no number is no value
+        pairs = pairs.filter(pl.col("label").is_finite())
     pairs = pairs.cast({"label": pl.String})
     return pairs.filter(pl.col("label").is_not_null() & (pl.col("label") != "")).unique(maintain_order=True)
 

@@ -27,6 +27,8 @@ from recsys.durable import fingerprint, json_bytes, replaced_directory, sha256_o
 from recsys.errors import DataError
 
 REFUSED = "dataset.refused"
+ALL_ITEMS = "leave_last_out"
+"""The split under which items that nobody clicked in training are ranked as well."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,13 @@ def _require_targets(config: DataConfig, histories: Histories, split: Split) -> 
             f"the split {config.split.kind} leaves nothing in the {part} part: no user has enough clicks there "
             f"(the longest history has {lengths.max():,}); give a longer log or another data.split"
         )
+    in_play = np.ones_like(histories.items, bool) if config.split.kind == ALL_ITEMS else split.in_training(histories)
+    num_ranked = len(np.unique(histories.items[in_play]))
+    if num_ranked < 2:
+        raise DataError(
+            f"a ranking needs two items or more, and there is {num_ranked} to rank "
+            f"under the split {config.split.kind}: check data.events.columns.item, or give a longer log"
+        )
 
 
 def _write(
@@ -171,7 +180,7 @@ def _write(
     trained = np.zeros(len(catalogued.item_ids) + 1, dtype=bool)
     in_training = split.in_training(histories)
     trained[histories.items[in_training]] = True
-    candidates = np.ones_like(trained) if config.split.kind == "leave_last_out" else trained.copy()
+    candidates = np.ones_like(trained) if config.split.kind == ALL_ITEMS else trained.copy()
     candidates[0] = False
     np.save(directory / "trained_items.npy", trained)
     np.save(directory / "candidates.npy", candidates)

@@ -21,6 +21,7 @@ from recsys.data.simulation_config import SimulationConfig
 from recsys.data.simulation_process import World, draw_world, ideal_ranks
 from recsys.data.simulation_walk import Walk, walks
 from recsys.durable import replaced_file, temporary_directory
+from recsys.errors import DataError
 
 ROWS_AT_ONCE = 1 << 18  # of a Parquet row group; fixed, so that equal logs are equal bytes
 
@@ -48,10 +49,22 @@ def simulate_log(config: SimulationConfig, out_file: Path) -> SimulatedLog:
     return _write(config, SimulatedLog(out_file, *beside))
 
 
-def best_possible(ideal: Path, *, k: int = 10, exclude_seen: bool) -> BestPossible:
-    """HR@k and NDCG@k of an ideal.parquet: every user's last click is the one target."""
+def best_possible(ideal: Path, *, k: int = 10, exclude_seen: bool, users: pl.Series | None = None) -> BestPossible:
+    """HR@k and NDCG@k of an ideal.parquet: every user's last click is the one target.
+
+    DataError where the file is something else, or where `users`, those of the log, are others.
+    """
     column = "rank" if exclude_seen else "rank_with_seen"
-    ranks = pl.read_parquet(ideal, columns=[column])[column].to_numpy()
+    try:
+        found = pl.read_parquet(ideal, columns=["user_id", column], glob=False)
+        ranks = found[column].cast(pl.Int64).to_numpy()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"evaluation.ideal: {ideal} is not what `recsys simulate` writes ({error})") from None
+    if users is not None and not found["user_id"].sort().equals(users.sort()):
+        raise DataError(
+            f"evaluation.ideal: {ideal} tells of other users than the log has ({len(found):,} against {len(users):,}); "
+            "give the one that was simulated with the log"
+        )
     hits = ranks <= k
     return BestPossible(hr=float(hits.mean()), ndcg=float((hits / np.log2(ranks + 1.0)).mean()))
 

@@ -51,7 +51,7 @@ def audit_ranked(ranked: Ranked) -> tuple[Finding, ...]:
 
 def audit_alone(questions: Questions, retriever: Retriever | None, config: EvaluationConfig) -> tuple[Finding, ...]:
     """Of the dataset and of every system, the retriever if there is one; of a leaking dataset no more than that."""
-    of_data = audit_data(questions)
+    of_data = audit_data(questions, trusted=config.known_in_advance)
     if AuditReport(findings=of_data).leaks:
         return of_data
     systems = systems_of(questions.dataset, retriever, config)

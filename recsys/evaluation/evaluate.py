@@ -41,7 +41,7 @@ def evaluate(
     drawn, says so. `of_log` is what was found before.
     """
     sweep(directory / NAME)
-    of_data = (*of_log, *audit_data(questions))
+    of_data = (*of_log, *audit_data(questions, trusted=config.known_in_advance))
     require_clean(AuditReport(findings=of_data))
     ranked = Ranked.of(questions, systems_of(questions.dataset, retriever.eval(), config), config)
     _write_tables(directory / NAME, ranked)

@@ -1,5 +1,6 @@
 """Looks for leaks in what is there: the prepared dataset, the baselines, and the retriever once it is trained."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,25 +23,26 @@ FILE = "audit.json"
 class Audited:
     report: AuditReport
     file: Path
-    with_retriever: bool
+    unseen: Sequence[str]
+    """What could not be looked at, and why."""
 
     def require_clean(self) -> None:
         """LeakError, naming every leak, where there is one."""
         require_clean(self.report)
 
     def lines(self) -> list[str]:
-        missing = [] if self.with_retriever else ["  (no model is trained on this dataset yet: the baselines alone)"]
-        return ["Audit:", *(f"  {line}" for line in self.report.lines()), *missing, f"Findings: {self.file}"]
+        unseen = (f"  not looked at: {what}" for what in self.unseen)
+        return ["Audit:", *(f"  {line}" for line in self.report.lines()), *unseen, f"Findings: {self.file}"]
 
 
 def audit(session: Session) -> Audited:
     """Writes audit.json. Whether there is a leak is for the caller to say: a report has to be read first."""
     session.demand_earlier(Stage.TRAIN)
-    is_trained = session.is_sound(Stage.TRAIN)
     config, dataset = session.config, open_dataset(session.layout.product(Stage.PREPARE))
     questions = Questions.of_test(dataset, exclude_seen=config.recommend.exclude_seen)
-    retriever = load_best(session.layout.product(Stage.TRAIN)) if is_trained else None
-    of_files = audit_files(config.workdir / NAME, questions) if session.is_sound(Stage.EVALUATE) else ()
+    faults = {stage: session.fault(stage) for stage in (Stage.TRAIN, Stage.EVALUATE)}
+    retriever = None if faults[Stage.TRAIN] else load_best(session.layout.product(Stage.TRAIN))
+    of_files = () if faults[Stage.EVALUATE] else audit_files(config.workdir / NAME, questions)
     report = AuditReport(
         findings=(
             *audit_log(config.data, questions),
@@ -50,4 +52,6 @@ def audit(session: Session) -> Audited:
     )
     file = config.workdir / FILE
     write_json(file, report.model_dump(mode="json"))
-    return Audited(report, file, is_trained)
+    return Audited(
+        report, file, [f"{session.layout.product(stage)} {fault}" for stage, fault in faults.items() if fault]
+    )

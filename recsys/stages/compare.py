@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from recsys.errors import ConfigError
+from recsys.errors import BundleError, ConfigError, StaleError
 from recsys.evaluation.compare import compare as compare_runs
 from recsys.evaluation.compared import Run
 from recsys.evaluation.comparison_report import ComparisonReport
+from recsys.stages.inputs import PRODUCTS, Layout, output
 from recsys.stages.record import Stage, read_record
 
 SEED = "seed"
@@ -25,8 +26,8 @@ class Compared:
 
 def compare(directories: Sequence[str]) -> Compared:
     """Runs whose trainings differ in their seed alone are one system; ConfigError where there are fewer than two."""
-    paths = [Path(directory) for directory in directories]
-    if len({path.resolve() for path in paths}) < 2:
+    paths = list({Path(directory).resolve(): Path(directory) for directory in directories}.values())
+    if len(paths) < 2:
         raise ConfigError("compare takes two work directories or more, as in `recsys compare runs/a runs/b`")
     named = _named(paths)
     trained = {name: _training_inputs(path) for name, path in named.items()}
@@ -42,6 +43,7 @@ def _named(paths: Sequence[Path]) -> dict[str, Path]:
 
 
 def _training_inputs(workdir: Path) -> Mapping[str, str]:
+    """Of the training whose evaluation lies there; BundleError where that is not what was left there."""
     stages = read_record(workdir).stages
     for stage in (Stage.TRAIN, Stage.EVALUATE):
         if stage not in stages:
@@ -49,20 +51,26 @@ def _training_inputs(workdir: Path) -> Mapping[str, str]:
                 f"{workdir} is no work directory with an evaluation: its run.json knows of no `{stage}`; "
                 f"run `recsys run CONFIG workdir={workdir}` first"
             )
-    return stages[Stage.TRAIN].inputs
+    trained, evaluated = stages[Stage.TRAIN], stages[Stage.EVALUATE]
+    if evaluated.inputs[f"the {PRODUCTS[Stage.TRAIN]}"] != trained.output:
+        raise StaleError(f"{workdir} was trained anew after its evaluation: run `recsys evaluate` there first")
+    if output(Stage.EVALUATE, Layout(workdir)) != evaluated.output:
+        raise BundleError(f"the evaluation in {workdir} is not what `recsys evaluate` left there: run it again")
+    return trained.inputs
 
 
 def _groups(trained: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Run -> the name of its system: the first run's that was trained alike, whatever the seed.
+    """Run -> the name of its system: the first run's that was trained alike but for the seed.
 
-    Where that leaves one system, its runs are compared with each other.
+    Equal seeds are no two trainings: they, and the runs of what would be the only system, are compared one by one.
     """
     first: dict[frozenset[tuple[str, str]], str] = {}
     groups = {
         name: first.setdefault(frozenset((key, value) for key, value in inputs.items() if key != SEED), name)
         for name, inputs in trained.items()
     }
-    return groups if len(first) > 1 else {name: name for name in trained}
+    seeds = {(groups[name], inputs[SEED]) for name, inputs in trained.items()}
+    return groups if len(first) > 1 and len(seeds) == len(trained) else {name: name for name in trained}
 
 
 def _differences(trained: Mapping[str, Mapping[str, str]]) -> list[str]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from recsys.config import resolved
+from recsys.config import RunConfig, resolved
 from recsys.data.dataset import REPORT as DATA_REPORT
 from recsys.data.dataset import Dataset, open_dataset
+from recsys.data.events.ids import id_column
 from recsys.data.report import DataReport
 from recsys.data.simulate import BestPossible, best_possible
 from recsys.errors import ConfigError
@@ -54,10 +55,10 @@ def evaluate(session: Session) -> Evaluated:
     session.demand_earlier(Stage.EVALUATE)
     config = session.config
     report = config.workdir / REPORT
-    if report.is_file() and session.is_current(Stage.EVALUATE):
-        return Evaluated(read_evaluation(config.workdir), _ideal(session), report)
-    ideal = _ideal(session)
     dataset = open_dataset(session.layout.product(Stage.PREPARE))
+    ideal = _ideal(config, dataset)
+    if report.is_file() and session.is_current(Stage.EVALUATE):
+        return Evaluated(read_evaluation(config.workdir), ideal, report)
     questions = Questions.of_test(dataset, exclude_seen=config.recommend.exclude_seen)
     session.tell("auditing, ranking, resampling and drawing the report")
     with session.recording(Stage.EVALUATE):
@@ -76,13 +77,13 @@ def evaluate(session: Session) -> Evaluated:
     return Evaluated(evaluation, ideal, report)
 
 
-def _ideal(session: Session) -> BestPossible | None:
-    path = session.config.evaluation.ideal
+def _ideal(config: RunConfig, dataset: Dataset) -> BestPossible | None:
+    path = config.evaluation.ideal
     if path is None:
         return None
-    if session.config.data.split.kind != "leave_last_out":
+    if config.data.split.kind != "leave_last_out":
         raise ConfigError("evaluation.ideal ranks each user's last click: it needs data.split.kind leave_last_out")
-    return best_possible(path, exclude_seen=session.config.recommend.exclude_seen)
+    return best_possible(path, exclude_seen=config.recommend.exclude_seen, users=id_column(dataset.users))
 
 
 def _background(session: Session, dataset: Dataset, ideal: BestPossible | None) -> Background:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from recsys.config import RunConfig
 from recsys.data.dataset import REPORT
+from recsys.data.simulate import best_possible
 from recsys.errors import ConfigError
 from recsys.stages.evaluate import Evaluated, evaluate
 from recsys.stages.index import Published, index
@@ -57,7 +58,7 @@ def run(session: Session, *, restart: bool = False, show: Callable[[Result], obj
 
 
 def _require_files(config: RunConfig) -> None:
-    """ConfigError for a file that only a late stage reads: better told before an hour of training than after it."""
+    """An error for a file that only a late stage reads: better told before an hour of training than after it."""
     late = {
         "evaluation.ideal": config.evaluation.ideal,
         "recommend.users": config.recommend.users,
@@ -66,3 +67,5 @@ def _require_files(config: RunConfig) -> None:
     for key, path in late.items():
         if path is not None and not path.is_file():
             raise ConfigError(f"{key}: there is no file {path}")
+    if config.evaluation.ideal is not None:
+        best_possible(config.evaluation.ideal, exclude_seen=config.recommend.exclude_seen)

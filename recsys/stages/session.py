@@ -65,7 +65,7 @@ class Session:
     def demand_earlier(self, stage: Stage) -> None:
         """StaleError, naming what to run, unless each earlier stage ran on what is there now, as configured."""
         for earlier in stage.earlier:
-            fault = self._fault(earlier)
+            fault = self.fault(earlier)
             if fault:
                 # what somebody has altered is never trained over without being told to
                 restart = " --restart" if earlier is Stage.TRAIN and fault == _altered(earlier) else ""
@@ -89,13 +89,22 @@ class Session:
         stages = {other: entry for other, entry in self.record.stages.items() if other != stage}
         self._remember(self.record.model_copy(update={"stages": stages}))
 
-    def is_sound(self, stage: Stage) -> bool:
-        """Whether the stage's product is what would be made again now."""
-        return self._fault(stage) is None
+    def fault(self, stage: Stage) -> str | None:
+        """Why the stage's product is not what would be made again now; None where it is."""
+        entry = self.record.stages.get(stage)
+        left = output(stage, self.layout)
+        if left is None or entry is None:
+            return MISSING if left is None else UNFINISHED
+        now = inputs(stage, self.config, self.layout)
+        keys = sorted(key for key in entry.inputs.keys() | now if entry.inputs.get(key) != now.get(key))
+        if keys:
+            changes = (_told(key, entry.inputs.get(key), now.get(key)) for key in keys[:3])
+            return f"is stale ({'; '.join(changes)})"
+        return None if left == entry.output else _altered(stage)
 
     def is_current(self, stage: Stage, sources: str = "") -> bool:
         """Whether running the stage again, on files of this fingerprint, would make nothing new; says so if it is."""
-        if self._fault(stage) or self.record.stages[stage].sources != sources:
+        if self.fault(stage) or self.record.stages[stage].sources != sources:
             return False
         self.tell(f"{stage}: nothing has changed since {self.record.stages[stage].finished}; not done again")
         return True
@@ -119,18 +128,6 @@ class Session:
 
     def _opened_tracker(self) -> Tracker:
         return open_tracker(self.config.tracking, workdir=self.config.workdir, run_id=self.record.mlflow_run_id)
-
-    def _fault(self, stage: Stage) -> str | None:
-        entry = self.record.stages.get(stage)
-        left = output(stage, self.layout)
-        if left is None or entry is None:
-            return MISSING if left is None else UNFINISHED
-        now = inputs(stage, self.config, self.layout)
-        keys = sorted(key for key in entry.inputs.keys() | now if entry.inputs.get(key) != now.get(key))
-        if keys:
-            changes = (_told(key, entry.inputs.get(key), now.get(key)) for key in keys[:3])
-            return f"is stale ({'; '.join(changes)})"
-        return None if left == entry.output else _altered(stage)
 
     def _remember(self, record: RunRecord) -> None:
         if record != self.record:

@@ -58,6 +58,12 @@ def test_a_feature_that_is_no_input_is_kept_from_the_model(table, tmp_path):
         assert [feature.name for feature in one.inputs] == ["year"]
 
 
+def test_what_is_no_number_is_no_value(table):
+    frame = pl.DataFrame({"item_id": [9, 8, 5, 3], "price": [1.5, float("nan"), float("inf"), None]})
+    (price,) = table(frame, "items.parquet", features=[{"column": "price"}]).features
+    assert told(price) == [[], [], [], [], ["1.5"]]
+
+
 @pytest.mark.parametrize("separator", [None, "|"])
 @pytest.mark.parametrize("values", [[[2, 1, 2], [], None, [1]], [["b", "a"], [None], [""], ["a"]]])
 def test_lists_are_multi_valued(table, values, separator):

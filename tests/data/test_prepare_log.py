@@ -105,7 +105,7 @@ def test_the_report_as_rows_to_print(made, write):
 
 
 def test_rejected_rows_are_kept_in_the_words_of_the_log(made, write):
-    good = "".join(f"u{n % 2},i,{n}\n" for n in range(9))
+    good = "".join(f"u{n % 2},i{n % 3},{n}\n" for n in range(9))
     path = write("user_id,item_id,timestamp\n" + good + ",x,1\nu,i,soon\n" + "u,i\n")
     dataset, _ = made(path, events={"max_rejected_share": 0.5})
     rejected = pl.read_parquet(dataset.directory / "rejected.parquet")

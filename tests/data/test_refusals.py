@@ -156,6 +156,13 @@ def test_one_moment_for_all_clicks_cannot_be_split_by_time(refused):
     refused(HEADER + rows, "the split by_time leaves nothing in the training part", events=CALENDAR)
 
 
+def test_one_item_is_nothing_to_rank(refused):
+    rows = "".join(f"u{n % 5},i,{START + n}\n" for n in range(50))
+    refused(HEADER + rows, r"a ranking needs two items or more, and there is 1 to rank under the split leave_last_out")
+    late = "".join(f"u{n % 5},i{int(n > 45)},{START + n}\n" for n in range(50))
+    refused(HEADER + late, r"there is 1 to rank under the split by_time: check data\.events", events=CALENDAR)
+
+
 def test_item_table_of_another_type(refused, write):
     frame = pl.DataFrame({"item_id": [1, 2]})
     items = {"path": write(frame, "items.parquet")}

@@ -161,15 +161,6 @@ def test_the_ideal_ranking_beats_popular(log):
     assert best_possible(log.ideal, exclude_seen=True).ndcg > 1.5 * data.ndcg_of(data.popular())
 
 
-def test_best_possible_counts_the_ranks(tmp_path):
-    path = tmp_path / "ideal.parquet"
-    pl.DataFrame({"user_id": ["a", "b", "c"], "rank": [1, 3, 11], "rank_with_seen": [2, 5, 20]}).write_parquet(path)
-    unseen, everything = (best_possible(path, exclude_seen=excluded) for excluded in (True, False))
-    assert (unseen.hr, unseen.ndcg) == pytest.approx((2 / 3, (1 + 1 / 2) / 3))
-    assert (everything.hr, everything.ndcg) == pytest.approx((2 / 3, (1 / np.log2(3) + 1 / np.log2(6)) / 3))
-    assert best_possible(path, k=1, exclude_seen=False).hr == 0
-
-
 def test_probabilities_sum_to_one_over_what_has_arrived(world, some_walks):
     moment = some_walks[0].final.of(slice(50))
     probabilities = next_click_probabilities(world, moment)

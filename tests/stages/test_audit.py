@@ -22,7 +22,7 @@ def test_a_finished_run_is_clean_and_its_retriever_is_looked_at(project):
     with project.session() as session:
         audited = audit(session)
     audited.require_clean()
-    assert audited.with_retriever
+    assert not audited.unseen
     assert "leak" not in verdicts(audited)
     assert any("retriever" in finding.check for finding in audited.report.findings)
     assert json.loads((project.workdir / "audit.json").read_text()) == audited.report.model_dump(mode="json")
@@ -34,8 +34,8 @@ def test_a_prepared_dataset_is_enough(finished, tmp_path):
     with project.session() as session:
         prepare(session)
         audited = audit(session)
-    assert not audited.with_retriever
-    assert "the baselines alone" in "\n".join(audited.lines())
+    assert audited.unseen == ["run/model is missing", "run/evaluation.json is missing"]
+    assert "not looked at: run/model is missing" in "\n".join(audited.lines())
 
 
 def test_nothing_prepared_is_nothing_to_audit(finished, tmp_path):

@@ -2,9 +2,11 @@
 
 import pytest
 
-from recsys.errors import ConfigError, DataError
+from recsys.errors import BundleError, ConfigError, DataError, StaleError
 from recsys.stages.compare import compare
+from recsys.stages.prepare import prepare
 from recsys.stages.run import run
+from recsys.stages.train import train
 
 
 def variant(project, name, **overrides):
@@ -48,3 +50,34 @@ def test_a_directory_without_an_evaluation_is_refused(project, tmp_path):
 def test_one_directory_is_nothing_to_compare(project, times):
     with pytest.raises(ConfigError, match="compare takes two work directories or more"):
         compare([str(project.workdir)] * times)
+
+
+def test_an_evaluation_of_an_earlier_model_is_refused(project):
+    other = variant(project, "other", model__dim=16)
+    with project.session(model__dim=4) as session:
+        prepare(session)
+        train(session)
+    with pytest.raises(StaleError, match=r"run was trained anew after its evaluation: run `recsys evaluate`"):
+        compare([str(project.workdir), other])
+
+
+@pytest.mark.parametrize("name", ["ranks.parquet", "lists.parquet", "truth.parquet"])
+def test_files_that_somebody_changed_are_refused(project, name):
+    other = variant(project, "other", model__dim=16)
+    file = project.workdir / "evaluation" / name
+    file.write_bytes(file.read_bytes()[::-1])
+    with pytest.raises(BundleError, match=r"run is not what `recsys evaluate` left there"):
+        compare([str(project.workdir), other])
+
+
+def test_a_directory_named_twice_is_one_run(project, tmp_path):
+    other = variant(project, "other", model__dim=16)
+    (tmp_path / "link").symlink_to(project.workdir)
+    compared = compare([str(project.workdir), str(tmp_path / "link"), other])
+    assert sorted(run for system in compared.report.systems for run in system.runs) == ["other", "run"]
+
+
+def test_the_same_seed_twice_is_no_second_seed(project):
+    copied, other = project.copy(project.directory / "copy"), variant(project, "other", model__dim=16)
+    compared = compare([str(project.workdir), str(copied.workdir), other])
+    assert [len(system.runs) for system in compared.report.systems] == [1, 1, 1]

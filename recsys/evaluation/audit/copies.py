@@ -6,13 +6,15 @@ from numpy.typing import NDArray
 from recsys.data.events.times import A_DAY
 from recsys.evaluation.audit.findings import Finding
 from recsys.evaluation.audit.near_duplicates import LEAST_ITEMS, LIKE, num_alike
-from recsys.evaluation.audit.parts import Clicks, Int64
+from recsys.evaluation.audit.parts import Bools, Clicks, Int64
 from recsys.evaluation.questions import Questions
 
 COPIES = "no target is told by a copy of its user's last clicks among other users' training clicks"
 ALIKE = "no two users are near-duplicates of each other"
-RUN = 5
-"""The target and the four clicks before it, one after the other, on the same items at the same times."""
+RUN = 3
+"""The target and the two clicks before it, one after the other, on the same items at the same times."""
+SHARED = 3
+"""An item that more clicks than these are on at one time has times of its own, as a broadcast has: nobody is copied."""
 HARMLESS = 0.001
 """Share of the targets that is noted only: no metric can be off by more."""
 
@@ -50,14 +52,15 @@ def _has_fine_clock(questions: Questions, clicks: Clicks) -> bool:
 
 def _num_copied(questions: Questions, clicks: Clicks) -> int:
     """Runs are compared by 64-bit hashes: that two differ and seem equal happens once in 10^6 logs of 10^7 clicks."""
-    runs = _runs(clicks)
+    runs, are_telling = _runs(clicks)
     positions = questions.held_out.positions
     begins = np.asarray(questions.dataset.histories.offsets)[questions.held_out.users]
-    asked = np.sort(runs[positions[positions - begins >= RUN - 1]])
+    positions = positions[positions - begins >= RUN - 1]
+    asked = np.sort(runs[positions[are_telling[positions]]])
     if len(asked) == 0:
         return 0
     # a run of training clicks is one whose first and last click are one user's
-    ends = np.flatnonzero(clicks.trains)
+    ends = np.flatnonzero(clicks.trains & are_telling)
     ends = ends[ends >= RUN - 1]
     ends = ends[clicks.users[ends] == clicks.users[ends - RUN + 1]]
     # few are asked and many train: looking each of the many up is cheaper than sorting them
@@ -66,14 +69,18 @@ def _num_copied(questions: Questions, clicks: Clicks) -> int:
     return int(np.isin(asked, found).sum())
 
 
-def _runs(clicks: Clicks) -> NDArray[np.uint64]:
-    """[clicks] a hash of each click and the four before it, whoever clicked them."""
+def _runs(clicks: Clicks) -> tuple[NDArray[np.uint64], Bools]:
+    """[clicks] a hash of each click and those before it, whoever clicked them; and whether few clicked each of them."""
     with np.errstate(over="ignore"):
         token = _mixed(_mixed(clicks.times) + clicks.items.astype(np.uint64))
-        runs = np.zeros(len(token), dtype=np.uint64)
+        _, which, counts = np.unique(token, return_inverse=True, return_counts=True)
+        is_rare = counts[which] <= SHARED
+        runs, are_telling = np.zeros(len(token), dtype=np.uint64), np.ones(len(token), dtype=bool)
         for distance in range(RUN):
-            runs[distance:] += token[: len(token) - distance] * np.uint64(0x9E3779B97F4A7C15 ** (distance + 1) % 2**64)
-    return runs
+            factor = np.uint64(0x9E3779B97F4A7C15 ** (distance + 1) % 2**64)
+            runs[distance:] += token[: len(token) - distance] * factor
+            are_telling[distance:] &= is_rare[: len(token) - distance]
+    return runs, are_telling
 
 
 def _mixed(values: Int64 | NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -14,9 +14,9 @@ LATER = 1 << 40
 
 
 def with_other_items(dataset: Dataset, chosen: Bools, random: np.random.Generator) -> Dataset:
-    """Each chosen click is on another item, drawn among those that training knows. What is stored stays as it is."""
+    """Each chosen click is on another item, drawn among the candidates. What is stored stays as it is."""
     items = np.array(dataset.histories.items)
-    items[chosen] = _others(items[chosen], np.flatnonzero(dataset.trained_items), random)
+    items[chosen] = _others(items[chosen], np.flatnonzero(dataset.candidates), random)
     return replace(dataset, histories=Histories(items, dataset.histories.times, dataset.histories.offsets))
 
 

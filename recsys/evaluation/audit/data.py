@@ -1,6 +1,6 @@
 """Everything that can be told from the prepared dataset alone, and from the code that reads it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from recsys.evaluation.audit.copies import check_copies, check_near_duplicates
 from recsys.evaluation.audit.drift import check_drift
@@ -15,15 +15,18 @@ from recsys.evaluation.audit.times import check_future, check_order, check_ties
 from recsys.evaluation.questions import Questions
 
 
-def audit_data(questions: Questions) -> tuple[Finding, ...]:
-    """A finding a check; only the first one where the arrays do not even fit each other."""
+def audit_data(questions: Questions, *, trusted: Collection[str] = ()) -> tuple[Finding, ...]:
+    """A finding a check; only the first one where the arrays do not even fit each other.
+
+    `trusted` names item features that were known in advance.
+    """
     structure = check_structure(questions.dataset)
     if structure.verdict == "leak":
         return (structure,)
-    return structure, *_audit_sound(questions)
+    return structure, *_audit_sound(questions, trusted)
 
 
-def _audit_sound(questions: Questions) -> Iterator[Finding]:
+def _audit_sound(questions: Questions, trusted: Collection[str]) -> Iterator[Finding]:
     dataset, clicks = questions.dataset, Clicks.of(questions.dataset)
     if dataset.manifest.split != "by_time":
         yield check_parts(dataset)
@@ -37,7 +40,7 @@ def _audit_sound(questions: Questions) -> Iterator[Finding]:
     yield check_counts(dataset, clicks)
     yield check_pasts(questions)
     yield check_examples(dataset, clicks)
-    yield check_features(questions, clicks)
+    yield check_features(questions, clicks, trusted=trusted)
     yield check_same_click(questions, clicks)
     yield check_same_item(questions, clicks)
     yield check_copies(questions, clicks)

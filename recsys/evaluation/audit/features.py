@@ -6,12 +6,13 @@ calendar of one age, an honest feature tells little. And what it tells of held-o
 last clicks as well, save where a split by column is really one by date: there only what is certain counts as a leak.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from recsys.data.item_features import ItemFeature
+from recsys.errors import ConfigError
 from recsys.evaluation.audit.findings import Finding, Verdict
 from recsys.evaluation.audit.parts import Clicks, Int64
 from recsys.evaluation.audit.strata import Float64, Outcome
@@ -40,12 +41,14 @@ class Telling:
     placebo: float
     least: float
     """AUC from which it leaks."""
+    is_trusted: bool = False
+    """Somebody says that it was known before the test clicks."""
 
     @property
     def verdict(self) -> Verdict:
         """The miss is to be far smaller than the placebo's."""
         if self.auc >= self.least and 5 * (1 - self.auc) <= 1 - self.placebo:
-            return "leak" if self.feature.is_input else "noted"
+            return "leak" if self.feature.is_input and not self.is_trusted else "noted"
         return "noted" if self.auc >= TELLS and 2 * (1 - self.auc) <= 1 - self.placebo else "passed"
 
     def __str__(self) -> str:
@@ -53,25 +56,39 @@ class Telling:
             f"{self.feature.name!r} tells {self.outcome} from other items by {self.how} in {self.auc:.1%} of pairs, "
             f"and the same of the last training clicks in {self.placebo:.1%}"
             + ("" if self.feature.is_input else " (the model does not read it)")
+            + (" (evaluation.known_in_advance)" if self.is_trusted else "")
         )
 
 
-def check_features(questions: Questions, clicks: Clicks) -> Finding:
-    """Of every feature the most telling way to read it. What the model does not read is noted at worst."""
+def check_features(questions: Questions, clicks: Clicks, *, trusted: Collection[str] = ()) -> Finding:
+    """Of every feature the most telling way to read it. What is trusted, or is no input, is noted at worst."""
     features = questions.dataset.features
+    _require_known(trusted, [feature.name for feature in features])
     enough = [both for both in twins(questions, clicks) if both.num_comparable >= FEWEST]
     if not len(features) or not enough:
         why = "too few items are comparable" if len(features) else "the items have no features"
         return Finding(check=CHECK, verdict="not applicable", found=why)
     least = LEAKS_BY_COLUMN if questions.dataset.manifest.split == "by_column" else LEAKS
-    return _finding([max(_tellings(feature, enough, least), key=_weight) for feature in features])
+    told = [max(_tellings(feature, enough, least), key=_weight) for feature in features]
+    return _finding([replace(one, is_trusted=one.feature.name in trusted) for one in told])
+
+
+def _require_known(trusted: Collection[str], names: list[str]) -> None:
+    for name in trusted:
+        if name not in names:
+            found = ", ".join(names) or "none"
+            raise ConfigError(f"evaluation.known_in_advance names {name!r}; the features of data.items are: {found}")
 
 
 def _finding(told: list[Telling]) -> Finding:
     worst = [one for one in told if one.verdict == "leak"] or [one for one in told if one.verdict == "noted"]
     verdict = worst[0].verdict if worst else "passed"
     names = " and ".join(repr(one.feature.name) for one in worst)
-    remedy = f"take {names} out of data.items.features, or make it of what was known when training ended"
+    trusted = ", ".join(one.feature.name for one in worst)
+    remedy = (
+        f"if {names} was known before the test clicks, as an event's date is, say so with "
+        f"evaluation.known_in_advance=[{trusted}]; if not, take it out of data.items.features"
+    )
     return Finding(
         check=CHECK,
         verdict=verdict,

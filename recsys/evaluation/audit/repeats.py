@@ -32,6 +32,9 @@ def check_same_item(questions: Questions, clicks: Clicks) -> Finding:
         verdict="noted" if repeated else "passed",
         found=f"{repeated:,} of {num_users:,} targets ({repeated / max(1, num_users):.1%}) are, "
         f"{at_once:,} of them the item of the click just before; {fate}",
+        remedy="most targets repeat the click just before them, which is no recommendation: set recommend.exclude_seen"
+        if at_once > num_users / 2 and not questions.filters_seen
+        else "",
         numbers={"repeated targets": repeated, "repeated at once": at_once, "filtered": float(questions.filters_seen)},
     )
 

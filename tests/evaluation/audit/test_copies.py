@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsys.evaluation.audit.copies import RUN, check_copies
+from recsys.evaluation.audit.copies import RUN, SHARED, check_copies
 from recsys.evaluation.audit.near_duplicates import LEAST_ITEMS, LIKE, ItemSets, num_alike
 from recsys.evaluation.audit.parts import Clicks
 from recsys.evaluation.questions import Questions
@@ -64,6 +64,7 @@ def copied(dataset):
     held_out = split.test(histories)
     return sum(
         tuple(clicks[position - RUN + 1 : position + 1]) in trained
+        and all(clicks.count(click) <= SHARED for click in clicks[position - RUN + 1 : position + 1])
         for user, position in zip(held_out.users, held_out.positions, strict=True)
         if position - histories.offsets[user] >= RUN - 1
     )
@@ -75,9 +76,21 @@ def test_copies_are_those_of_a_plain_search(kind, verdict):
     clicks = [original, [9, *original, 8, 8], [2, 3, 4, 5, 6, 7, 9, 9, 9], *random_clicks(num_users=40)]
     dataset = dataset_of(clicks, num_items=30)
     times = np.concatenate([np.arange(len(one)) for one in clicks])
+    times[:17] += 1000
     times[7:17] -= 1  # the first copy's times are the original's, and the second one's are not
     object.__setattr__(dataset.histories, "times", times)
     object.__setattr__(dataset, "manifest", dataset.manifest.model_copy(update={"time_kind": kind}))
     finding = check_copies(Questions.of_test(dataset, exclude_seen=False), Clicks.of(dataset))
     assert finding.numbers["copied targets"] == copied(dataset) == 1
     assert finding.verdict == verdict
+
+
+def test_what_has_times_of_its_own_is_no_copy():
+    """Lectures: whoever attends the same ones does so at the same times."""
+    random = np.random.default_rng(0)
+    attended = [np.sort(random.permutation(12)[: random.integers(8, 12)]) for _ in range(60)]
+    dataset = dataset_of([(1 + lectures).tolist() for lectures in attended], num_items=12)
+    object.__setattr__(dataset.histories, "times", np.concatenate(attended) * 90_061_000_000)
+    object.__setattr__(dataset, "manifest", dataset.manifest.model_copy(update={"time_kind": "calendar"}))
+    finding = check_copies(Questions.of_test(dataset, exclude_seen=False), Clicks.of(dataset))
+    assert finding.verdict == "passed"

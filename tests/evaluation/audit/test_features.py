@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsys.errors import ConfigError
 from recsys.evaluation.audit.features import CHECK, check_features
 from recsys.evaluation.audit.parts import Clicks
 from recsys.evaluation.audit.strata import Outcome
@@ -106,6 +107,23 @@ def test_a_column_of_targets_is_found_among_news(kind, is_input, tmp_path, rando
     assert "'answers' tells test targets from other items" in finding.found
     assert ("the model does not read it" in finding.found) == (not is_input)
     assert finding.numbers["AUC of answers"] > 0.999
+
+
+def test_somebody_may_answer_for_a_feature(tmp_path, random):
+    log = news(tmp_path / "log", random, lifetime=10.0, is_by_date=False)
+    clean = asked(log.prepare("by_time", features=[]))
+    targets = clean.dataset.items.ids_of(np.unique(clean.targets).tolist())
+    items = log.items.with_columns(pl.col("item_id").is_in(targets).cast(pl.String).alias("ahead"))
+    questions = asked(log.having(tmp_path / "planned", items=items).prepare("by_time", features=[{"column": "ahead"}]))
+    clicks = Clicks.of(questions.dataset)
+    found = check_features(questions, clicks)
+    assert found.verdict == "leak"
+    assert "say so with evaluation.known_in_advance=[ahead]" in found.remedy
+    trusted = check_features(questions, clicks, trusted=("ahead",))
+    assert trusted.verdict == "noted"
+    assert "(evaluation.known_in_advance)" in trusted.found
+    with pytest.raises(ConfigError, match=r"names 'price'; the features of data\.items are: ahead"):
+        check_features(questions, clicks, trusted=("price",))
 
 
 def test_without_features_there_is_nothing_to_look_at(log):
