@@ -1,6 +1,6 @@
 """What evaluation asks: of each user, given everything before the held-out click, which item came next?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -37,9 +37,12 @@ class Questions:
     @classmethod
     def of_validation(cls, dataset: Dataset, *, exclude_seen: bool, max_users: int) -> "Questions":
         """What to choose a setting by; of more users than `max_users`, as many, evenly spread. Perhaps nobody's."""
-        held_out = dataset.split.validation(dataset.histories)
-        chosen = np.unique(np.linspace(0, len(held_out) - 1, min(max_users, len(held_out))).astype(np.int64))
-        return cls(dataset, HeldOut(held_out.users[chosen], held_out.positions[chosen]), exclude_seen)
+        return cls(dataset, dataset.split.validation(dataset.histories), exclude_seen).spread(max_users)
+
+    def spread(self, at_most: int) -> "Questions":
+        """Of more users than `at_most`, as many, evenly spread."""
+        rows = np.unique(np.linspace(0, len(self) - 1, min(at_most, len(self))).astype(np.int64))
+        return replace(self, held_out=HeldOut(self.held_out.users[rows], self.held_out.positions[rows]))
 
     def __len__(self) -> int:
         return len(self.held_out)

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.evaluation.config import K
+from recsys.evaluation.equal_parts import part_of, range_text
 from recsys.evaluation.metrics import hit_rate, ndcg
 from recsys.evaluation.outcome import Estimate, Segment, Segmentation
-from recsys.evaluation.parts import part_of, range_text
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.results import estimate
 from recsys.evaluation.significance import bootstrap_means

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recsys.errors import BundleError, ConfigError, StaleError
-from recsys.evaluation.compare import compare as compare_runs
-from recsys.evaluation.compared import Run
-from recsys.evaluation.comparison_report import ComparisonReport
+from recsys.evaluation.compare.answers import Run
+from recsys.evaluation.compare.compare import compare as compare_runs
+from recsys.evaluation.compare.report import ComparisonReport
 from recsys.stages.inputs import PRODUCTS, Layout, output
 from recsys.stages.record import Stage, read_record
 

@@ -6,9 +6,9 @@ import pytest
 
 from recsys.errors import BundleError, DataError
 from recsys.evaluation.audit.findings import AuditReport
-from recsys.evaluation.compare import compare
-from recsys.evaluation.compared import Run
-from recsys.evaluation.comparison_report import ComparisonReport
+from recsys.evaluation.compare.answers import Run
+from recsys.evaluation.compare.compare import compare
+from recsys.evaluation.compare.report import ComparisonReport
 from recsys.evaluation.outcome import Evaluation, Protocol
 
 PROTOCOL = Protocol(

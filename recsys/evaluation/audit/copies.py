@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.data.events.times import A_DAY
+from recsys.evaluation.audit.clicks import Bools, Clicks, Int64
 from recsys.evaluation.audit.findings import Finding
 from recsys.evaluation.audit.near_duplicates import LEAST_ITEMS, LIKE, num_alike
-from recsys.evaluation.audit.parts import Bools, Clicks, Int64
 from recsys.evaluation.questions import Questions
 
 COPIES = "no target is told by a copy of its user's last clicks among other users' training clicks"

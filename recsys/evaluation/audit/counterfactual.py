@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from recsys.data.dataset import Dataset
 from recsys.data.histories import Histories
-from recsys.evaluation.audit.parts import Bools, Int64
+from recsys.evaluation.audit.clicks import Bools, Int64
 
 LATER = 1 << 40
 """Times are moved by as much at most: 12 days in microseconds."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterator
 
+from recsys.evaluation.audit.clicks import Clicks
 from recsys.evaluation.audit.copies import check_copies, check_near_duplicates
 from recsys.evaluation.audit.drift import check_drift
 from recsys.evaluation.audit.features import check_features
 from recsys.evaluation.audit.findings import Finding
 from recsys.evaluation.audit.masks import check_candidates, check_catalogue, check_counts, check_trained_items
-from recsys.evaluation.audit.parts import Clicks
 from recsys.evaluation.audit.reading import check_examples, check_pasts
 from recsys.evaluation.audit.repeats import check_same_click, check_same_item
 from recsys.evaluation.audit.split import check_asked, check_parts, check_structure

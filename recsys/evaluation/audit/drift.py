@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.evaluation.audit.clicks import Clicks
 from recsys.evaluation.audit.findings import Finding
-from recsys.evaluation.audit.parts import Clicks
 from recsys.evaluation.questions import Questions
 
 CHECK = "test clicks are spread over items as training clicks are"

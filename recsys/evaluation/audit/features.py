@@ -13,8 +13,8 @@ import numpy as np
 
 from recsys.data.item_features import ItemFeature
 from recsys.errors import ConfigError
+from recsys.evaluation.audit.clicks import Clicks, Int64
 from recsys.evaluation.audit.findings import Finding, Verdict
-from recsys.evaluation.audit.parts import Clicks, Int64
 from recsys.evaluation.audit.strata import Float64, Outcome
 from recsys.evaluation.audit.twins import Twins, twins
 from recsys.evaluation.questions import Questions

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from recsys.data.events.ids import id_column
+from recsys.evaluation.audit.clicks import Int64
 from recsys.evaluation.audit.findings import Finding
-from recsys.evaluation.audit.parts import Int64
 from recsys.evaluation.outcome import LISTS, TRUTH
 from recsys.evaluation.questions import Questions
 

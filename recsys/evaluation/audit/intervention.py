@@ -20,10 +20,10 @@ import numpy as np
 import torch
 
 from recsys.data.dataset import Dataset
+from recsys.evaluation.audit.clicks import Bools, Clicks
 from recsys.evaluation.audit.counterfactual import with_later_times, with_other_items
 from recsys.evaluation.audit.findings import FAULT, Finding
 from recsys.evaluation.audit.masks import STAY
-from recsys.evaluation.audit.parts import Bools, Clicks, sampled
 from recsys.evaluation.outcome import RETRIEVER, TITLES
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.ranking import Scorer, System, tiles
@@ -42,7 +42,7 @@ class Audit:
     """The worlds in which each system is made: the real one, and what is changed in the others."""
 
     def __init__(self, questions: Questions, seed: int) -> None:
-        self.asked = sampled(questions, min(MAX_USERS, max(1, len(questions) // 2)))
+        self.asked = questions.spread(min(MAX_USERS, max(1, len(questions) // 2)))
         self.clicks = Clicks.of(questions.dataset)
         self.random = np.random.default_rng(seed)
         self.rows = tiles(len(self.asked), len(questions.dataset.items) + 1)

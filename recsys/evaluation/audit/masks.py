@@ -3,8 +3,8 @@
 import numpy as np
 
 from recsys.data.dataset import Dataset
+from recsys.evaluation.audit.clicks import Bools, Clicks, Int64
 from recsys.evaluation.audit.findings import FAULT, PREPARE_AGAIN, Finding
-from recsys.evaluation.audit.parts import Bools, Clicks, Int64
 
 TRAINED = "the items marked as trained are those with a training click"
 CANDIDATES = "what can be recommended does not depend on held-out clicks"

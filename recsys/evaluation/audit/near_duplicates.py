@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.evaluation.audit.parts import Int64, stretches
+from recsys.evaluation.audit.clicks import Int64, stretches
 
 LIKE, LEAST_ITEMS = 0.9, 10
 BANDS, ROWS = 8, 6

@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
+from recsys.evaluation.audit.clicks import Bools, Int64, stretches
 from recsys.evaluation.audit.findings import FAULT, Finding
-from recsys.evaluation.audit.parts import Bools, Int64, stretches
 from recsys.evaluation.audit.times import tied_targets
 from recsys.evaluation.config import K
 from recsys.evaluation.metrics import hit_rate, ndcg

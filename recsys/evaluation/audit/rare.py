@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.data.config import DataConfig
+from recsys.evaluation.audit.clicks import Clicks, Int64
 from recsys.evaluation.audit.findings import PREPARE_AGAIN, Finding
-from recsys.evaluation.audit.parts import Clicks, Int64
 from recsys.evaluation.questions import Questions
 
 ITEMS = "no item is a candidate thanks to the test clicks that data.events.min_clicks.per_item counts"

@@ -11,9 +11,9 @@ import numpy as np
 from recsys.data.batches import SequenceBatch, Shard, TrainingBatches
 from recsys.data.dataset import Dataset
 from recsys.data.windows import CUTS
+from recsys.evaluation.audit.clicks import Bools, Clicks
 from recsys.evaluation.audit.counterfactual import with_other_items
 from recsys.evaluation.audit.findings import FAULT, Finding
-from recsys.evaluation.audit.parts import Bools, Clicks, sampled
 from recsys.evaluation.questions import Questions
 
 PASTS = "what is read of a user ends before the target"
@@ -25,7 +25,7 @@ WINDOW, BUDGET = 200, 1 << 16
 
 def check_pasts(questions: Questions) -> Finding:
     """Of a sample of users, against a plain loop: what is read, and what the filter takes for seen."""
-    asked = sampled(questions, MAX_USERS)
+    asked = questions.spread(MAX_USERS)
     wrong = int(np.any([_is_read_otherwise(asked, length) for length in LENGTHS], axis=0).sum())
     wrong_seen = int(_is_seen_otherwise(asked).sum())
     return Finding(

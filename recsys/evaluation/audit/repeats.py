@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from recsys.evaluation.audit.clicks import Bools, Clicks
 from recsys.evaluation.audit.findings import PREPARE_AGAIN, Finding
-from recsys.evaluation.audit.parts import Bools, Clicks
 from recsys.evaluation.questions import Questions
 
 SAME_CLICK = "no target stands among its user's earlier clicks as the very same click"

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.evaluation.audit.parts import Bools, Clicks, Int64
+from recsys.evaluation.audit.clicks import Bools, Clicks, Int64
 
 Float64 = NDArray[np.float64]
 EXACT = 16

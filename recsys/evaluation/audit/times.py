@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from recsys.evaluation.audit.clicks import Bools, Clicks, Int64
 from recsys.evaluation.audit.findings import PREPARE_AGAIN, Finding
-from recsys.evaluation.audit.parts import Bools, Clicks, Int64
 from recsys.evaluation.questions import Questions
 
 CUT = "no training click is as late as the first validation click, and none before the cut as late as the cut"

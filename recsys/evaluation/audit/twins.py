@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.evaluation.audit.parts import Bools, Clicks
+from recsys.evaluation.audit.clicks import Bools, Clicks
 from recsys.evaluation.audit.strata import Outcome
 from recsys.evaluation.questions import Questions
 

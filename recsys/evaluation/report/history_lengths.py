@@ -5,7 +5,7 @@ from itertools import chain, count
 import numpy as np
 
 from recsys.data.dataset import Dataset
-from recsys.evaluation.parts import range_text
+from recsys.evaluation.equal_parts import range_text
 from recsys.evaluation.report.contents import Bar
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from recsys.data.dataset import Dataset
 from recsys.data.item_features import ItemFeature
-from recsys.evaluation.parts import part_of, range_text
+from recsys.evaluation.equal_parts import part_of, range_text
 
 Int64 = NDArray[np.int64]
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from recsys.evaluation.audit.clicks import Clicks
 from recsys.evaluation.audit.copies import RUN, SHARED, check_copies
 from recsys.evaluation.audit.near_duplicates import LEAST_ITEMS, LIKE, ItemSets, num_alike
-from recsys.evaluation.audit.parts import Clicks
 from recsys.evaluation.questions import Questions
 from tests.evaluation.conftest import dataset_of, random_clicks
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.errors import ConfigError
+from recsys.evaluation.audit.clicks import Clicks
 from recsys.evaluation.audit.features import CHECK, check_features
-from recsys.evaluation.audit.parts import Clicks
 from recsys.evaluation.audit.strata import Outcome
 from tests.evaluation.audit.conftest import KINDS, Log
 from tests.evaluation.audit.garden import asked

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from recsys.evaluation.audit.clicks import Clicks
 from recsys.evaluation.audit.counterfactual import with_later_times, with_other_items
 from recsys.evaluation.audit.findings import AuditReport
 from recsys.evaluation.audit.intervention import TEST, VALIDATION, audit_systems
-from recsys.evaluation.audit.parts import Clicks
 from recsys.evaluation.systems import RetrieverScores
 from tests.evaluation.audit import systems
 from tests.evaluation.audit.conftest import KINDS

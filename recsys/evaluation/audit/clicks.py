@@ -1,14 +1,12 @@
 """Every click with its user and its part, told anew from the positions of the split and by no code of the data room."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.data.dataset import Dataset
-from recsys.data.split import HeldOut
-from recsys.evaluation.questions import Questions
 
 Int64 = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -41,13 +39,6 @@ class Clicks:
     def training_counts(self) -> Int64:
         """[up to the largest item that trains, at least]"""
         return np.bincount(self.items[self.trains], minlength=int(self.items.max(initial=0)) + 1)
-
-
-def sampled(questions: Questions, at_most: int) -> Questions:
-    """Of more users than `at_most`, as many, evenly spread."""
-    rows = np.unique(np.linspace(0, len(questions) - 1, min(at_most, len(questions))).astype(np.int64))
-    held_out = HeldOut(questions.held_out.users[rows], questions.held_out.positions[rows])
-    return replace(questions, held_out=held_out)
 
 
 def stretches(begins: Int64, ends: Int64) -> tuple[Int64, Int64]:

@@ -8,8 +8,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys.errors import DataError
-from recsys.evaluation.compared import Answers, Run, answers_of
-from recsys.evaluation.comparison_report import (
+from recsys.evaluation.compare.answers import Answers, Run, answers_of
+from recsys.evaluation.compare.report import (
     METRICS,
     ComparedSystem,
     ComparisonReport,

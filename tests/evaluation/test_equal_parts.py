@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recsys.evaluation.parts import borders, part_of, range_text
+from recsys.evaluation.equal_parts import borders, part_of, range_text
 
 
 @pytest.mark.parametrize("num_parts", [2, 3, 4])
