@@ -12,7 +12,7 @@ from recsys.evaluation.report.charts.scales import scale_of
 from recsys.evaluation.report.charts.svg import drawing, element, number, tooltip, words
 from recsys.evaluation.report.wording import metric
 
-SIZE = 330.0
+WIDTH, HEIGHT = 346.0, 330.0
 LEFT, RIGHT, TOP, BOTTOM = 42.0, 318.0, 12.0, 288.0
 SMALLEST, LARGEST = 2.0, 5.0
 
@@ -41,7 +41,7 @@ def reliability_chart(name: str, title: str, pairs: Sequence[Pair]) -> Markup:
         radius = SMALLEST + (LARGEST - SMALLEST) * math.sqrt(pair.count / most)
         said = tooltip(f"predicted {metric(pair.predicted)}, observed {metric(pair.observed)} of {pair.count:,}")
         marks.append(marker(0, across(pair.predicted), up(pair.observed), radius, said))
-    marks.append(words((LEFT + RIGHT) / 2, SIZE - 12, "predicted probability", kind="tick", anchor="middle"))
+    marks.append(words((LEFT + RIGHT) / 2, HEIGHT - 12, "predicted probability", kind="tick", anchor="middle"))
     marks.append(words(LEFT + 8, TOP + 12, "share clicked next", kind="tick"))
     said_all = "; ".join(f"{metric(pair.predicted)} {metric(pair.observed)}" for pair in finite)
-    return drawing(name, SIZE, SIZE, *marks, label=f"{title}, predicted and observed: {said_all}")
+    return drawing(name, WIDTH, HEIGHT, *marks, label=f"{title}, predicted and observed: {said_all}")
