@@ -32,6 +32,7 @@ class Everything:
     def places(self, tracking_uri: str) -> dict[str, str]:
         """Where what a user looks for is."""
         return {
+            "report": str(self.evaluated.report),
             "recommendations": str(self.recommended.result.directory),
             "bundle": str(self.published.pointer),
             "data report": str(self.prepared.directory / REPORT),

@@ -11,11 +11,12 @@ from tests.pipelines.commands import assert_one_message, command
 def test_run_ends_with_where_everything_is_and_the_next_command(finished_home):
     lines = (finished_home / "printed.txt").read_text().splitlines()
     where = lines.index("Where everything is")
-    places = dict(line.split(maxsplit=1) for line in lines[where + 1 : where + 3])
-    assert places == {"recommendations": "run/recommendations", "bundle": "run/bundle"}
+    places = dict(line.split(maxsplit=1) for line in lines[where + 1 : where + 4])
+    expected = {"report": "run/report.html", "recommendations": "run/recommendations", "bundle": "run/bundle"}
+    assert places == expected
     assert (finished_home / "run/dataset/data_report.json").is_file()
-    assert "run/dataset/data_report.json" in lines[where + 3]
-    assert "off (tracking.kind is none)" in lines[where + 4]
+    assert "run/dataset/data_report.json" in lines[where + 4]
+    assert "off (tracking.kind is none)" in lines[where + 5]
     assert lines[-1].startswith("Next: recsys similar run/bundle i0")
     following = command(finished_home, *lines[-1].split()[2:])
     assert following.returncode == 0, following.stderr
