@@ -26,12 +26,21 @@ class Hardware:
             return SingleDeviceStrategy(torch.device(self.device, 0) if self.device == "cuda" else torch.device("cpu"))
         backend = "gloo" if self.device == "cpu" else "nccl"
         # no buffer ever changes, so none needs to be sent
-        return DDPStrategy(start_method="spawn", process_group_backend=backend, broadcast_buffers=False)
+        return DataParallel(start_method="spawn", process_group_backend=backend, broadcast_buffers=False)
 
     def __str__(self) -> str:
         count = f"{self.devices} x " if self.devices > 1 else ""
         threads = f", {self.threads} threads" if self.device == "cpu" else ""
         return f"{count}{self.device}, {self.precision}{threads}"
+
+
+class DataParallel(DDPStrategy):
+    """Leaves no process group behind: threads of one that outlive Python's end would abort a rank that is done."""
+
+    def teardown(self) -> None:
+        super().teardown()
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
 
 def choose_hardware(config: TrainingConfig) -> Hardware:
