@@ -163,3 +163,19 @@ def test_the_difference_of_two_systems_that_vary_alike_has_the_freedom_of_both()
     widened = with_seed_noise(replicates, [seed_noise(values), seed_noise(-values)], seed=0)
     scale = stats.sem(values.mean(axis=(1, 2))) * math.sqrt(2)
     assert width(widened)[0] == pytest.approx(np.diff(stats.t.interval(0.95, 6, scale=scale))[0], rel=0.04)
+
+
+def test_of_many_users_the_means_are_those_of_a_normal_distribution(monkeypatch):
+    """The bootstrap of the same users says the same, differences of systems and equal systems included."""
+    random = np.random.default_rng(3)
+    ranks = random.geometric(0.05, (3000, 2))
+    ranks[:, 1] = np.where(random.random(3000) < 0.8, ranks[:, 0], ranks[:, 1])
+    values = np.where(ranks <= 10, 1 / np.log2(np.minimum(ranks, 10) + 1), 0.0)[:, [0, 1, 0]]
+    drawn = bootstrap_means(values, resamples=20_000, seed=1)
+    monkeypatch.setattr("recsys.evaluation.significance.MANY_USERS", 10)
+    normal = bootstrap_means(values, resamples=20_000, seed=2)
+    assert normal.shape == drawn.shape
+    for one, other in ((drawn, normal), (drawn[:, :1] - drawn[:, 1:], normal[:, :1] - normal[:, 1:])):
+        width = np.ptp(interval(one), axis=0).max()
+        np.testing.assert_allclose(interval(other), interval(one), atol=0.05 * width)
+    assert p_value(normal[:, 0] - normal[:, 2]) == 1.0
