@@ -160,8 +160,8 @@ def _require_targets(config: DataConfig, histories: Histories, split: Split) -> 
             f"the split {config.split.kind} leaves nothing in the {part} part: no user has enough clicks there "
             f"(the longest history has {lengths.max():,}); give a longer log or another data.split"
         )
-    in_play = np.ones_like(histories.items, bool) if config.split.kind == ALL_ITEMS else split.in_training(histories)
-    num_ranked = len(np.unique(histories.items[in_play]))
+    ranked = histories.items if config.split.kind == ALL_ITEMS else histories.items[split.in_training(histories)]
+    num_ranked = np.count_nonzero(np.bincount(ranked))
     if num_ranked < 2:
         raise DataError(
             f"a ranking needs two items or more, and there is {num_ranked} to rank "

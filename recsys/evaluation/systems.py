@@ -52,12 +52,12 @@ class PopularForUnknown:
         self.own = own
         self.detail = own.detail
         self.is_unknown = torch.from_numpy(questions.pasts(1).lengths == 0)
-        self.popular = Popular(questions)
+        self.popular = Popular(questions) if self.is_unknown.any() else None
 
     def __call__(self, rows: slice) -> Tensor:
         scores = self.own(rows)
         unknown = self.is_unknown[rows]
-        if unknown.any():
+        if self.popular is not None and unknown.any():
             scores[unknown.to(scores.device)] = self.popular(rows)[unknown].to(scores.device)
         return scores
 

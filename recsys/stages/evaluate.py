@@ -8,10 +8,11 @@ from pathlib import Path
 
 from recsys.config import RunConfig, resolved
 from recsys.data.dataset import REPORT as DATA_REPORT
-from recsys.data.dataset import Dataset, open_dataset
+from recsys.data.dataset import USERS, Dataset, open_dataset
 from recsys.data.events.ids import id_column
 from recsys.data.report import DataReport
 from recsys.data.simulate import BestPossible, best_possible
+from recsys.data.vocabulary import Vocabulary
 from recsys.errors import ConfigError
 from recsys.evaluation.audit.rare import audit_log
 from recsys.evaluation.config import K
@@ -55,10 +56,11 @@ def evaluate(session: Session) -> Evaluated:
     session.demand_earlier(Stage.EVALUATE)
     config = session.config
     report = config.workdir / REPORT
-    dataset = open_dataset(session.layout.product(Stage.PREPARE))
-    ideal = _ideal(config, dataset)
+    prepared = session.layout.product(Stage.PREPARE)
+    ideal = _ideal(config, prepared)
     if report.is_file() and session.is_current(Stage.EVALUATE):
         return Evaluated(read_evaluation(config.workdir), ideal, report)
+    dataset = open_dataset(prepared)
     questions = Questions.of_test(dataset, exclude_seen=config.recommend.exclude_seen)
     session.tell("auditing, ranking, resampling and drawing the report")
     with session.recording(Stage.EVALUATE):
@@ -77,13 +79,15 @@ def evaluate(session: Session) -> Evaluated:
     return Evaluated(evaluation, ideal, report)
 
 
-def _ideal(config: RunConfig, dataset: Dataset) -> BestPossible | None:
+def _ideal(config: RunConfig, prepared: Path) -> BestPossible | None:
     path = config.evaluation.ideal
     if path is None:
         return None
     if config.data.split.kind != "leave_last_out":
         raise ConfigError("evaluation.ideal ranks each user's last click: it needs data.split.kind leave_last_out")
-    return best_possible(path, exclude_seen=config.recommend.exclude_seen, users=id_column(dataset.users))
+    return best_possible(
+        path, exclude_seen=config.recommend.exclude_seen, users=id_column(Vocabulary.open(prepared, USERS))
+    )
 
 
 def _background(session: Session, dataset: Dataset, ideal: BestPossible | None) -> Background:
