@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from recsys.data.item_features import ItemFeature, ItemFeatures
 from recsys.data.vocabulary import PADDING
+from recsys.nn.dropout import Dropout
 from recsys.nn.positions import LearnedPositions
 from recsys.section import Section
 
@@ -87,7 +88,7 @@ class EventEmbedding(nn.Module):
         super().__init__()
         self.scale = dim**0.5
         self.positions = LearnedPositions(max_length, dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, items_BLD: Tensor) -> Tensor:
         return self.dropout(self.positions(items_BLD * self.scale))

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from recsys.nn.context import SequenceContext
+from recsys.nn.dropout import Dropout
 
 
 class PreNormBlock(nn.Module):
@@ -15,7 +16,7 @@ class PreNormBlock(nn.Module):
         self.mixer = mixer
         self.feedforward = feedforward
         self.norm_mixer, self.norm_feedforward = norms
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
         x_BLD = x_BLD + self.dropout(self.mixer(self.norm_mixer(x_BLD), context))
