@@ -8,9 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-# Logits of one chunk: 1,024 x 3,417 in fp32 are 14 MB, which stays in cache where the whole would not.
-MAX_CHUNK_LOGITS = 1 << 22
-MAX_CHUNK_POSITIONS = 1024
+# On the CPU a chunk of logits stays in cache: 4 MB. On a GPU it has to keep every core busy: 32 MB.
+CHUNK_LOGITS = {"cpu": 1 << 20}
+MAX_CHUNK_LOGITS = 1 << 23
+# Fewer rows would read the item table more often than the multiplication can hide.
+MIN_CHUNK_POSITIONS = 64
 
 
 def softmax_loss(user_ND: Tensor, items_VD: Tensor, targets_N: Tensor) -> Tensor:
@@ -27,30 +29,32 @@ def softmax_loss(user_ND: Tensor, items_VD: Tensor, targets_N: Tensor) -> Tensor
     return loss
 
 
+def chunk_positions(num_items: int, device: torch.device) -> int:
+    """How many positions' logits exist at a time: at most 32 MB of them in fp32, and at least one position's."""
+    wanted = max(MIN_CHUNK_POSITIONS, CHUNK_LOGITS.get(device.type, MAX_CHUNK_LOGITS) // num_items)
+    return max(1, min(wanted, MAX_CHUNK_LOGITS // num_items))
+
+
 class _ChunkedSoftmax(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, user_ND: Tensor, items_VD: Tensor, targets_N: Tensor) -> Tensor:
         loss = user_ND.new_zeros((), dtype=torch.float32)
         user_grad_ND = torch.empty_like(user_ND)
         items_grad_VD = torch.zeros_like(items_VD, dtype=torch.float32)
-        step = max(1, min(MAX_CHUNK_POSITIONS, MAX_CHUNK_LOGITS // len(items_VD), len(user_ND)))
+        step = min(chunk_positions(len(items_VD), user_ND.device), max(1, len(user_ND)))
         buffer_CV = user_ND.new_empty(step, len(items_VD))
         for start in range(0, len(user_ND), step):
             chunk = slice(start, start + step)
             users_CD, targets_C1 = user_ND[chunk], targets_N[chunk, None]
-            logits_CV = torch.mm(users_CD, items_VD.T, out=buffer_CV[: len(users_CD)]).float()
-            own_C1 = logits_CV.gather(1, targets_C1)
-            peak_C1 = logits_CV.amax(dim=-1, keepdim=True)
-            # One exponential a logit: softmax = exps / total, and the division is folded into the small factors.
-            exps_CV = logits_CV.sub_(peak_C1).exp_()
-            total_C1 = exps_CV.sum(dim=-1, keepdim=True)
-            loss += (total_C1.log() + peak_C1 - own_C1).sum()
-            exps_CV = exps_CV.to(user_ND.dtype)
-            user_grad_ND[chunk] = exps_CV @ items_VD / total_C1
-            items_grad_VD += exps_CV.T @ (users_CD / total_C1).to(user_ND.dtype)
-        # d loss / d logits = softmax - one_hot(target): the second term, for all positions at once
-        user_grad_ND -= items_VD[targets_N]
-        items_grad_VD.index_add_(0, targets_N, user_ND.float(), alpha=-1)
+            logits_CV = torch.mm(users_CD, items_VD.T, out=buffer_CV[: len(users_CD)])
+            own_C1, peak_C1 = logits_CV.gather(1, targets_C1).float(), logits_CV.amax(dim=-1, keepdim=True).float()
+            share_CV = _softmax_(logits_CV)
+            # log-sum-exp by way of the largest share, which is no less than 1 / V: its log loses nothing
+            loss += (peak_C1 - share_CV.amax(dim=-1, keepdim=True).log() - own_C1).sum()
+            # d loss / d logits = softmax - one_hot(target)
+            error_CV = share_CV.scatter_add_(1, targets_C1, share_CV.new_full(targets_C1.shape, -1.0)).to(user_ND.dtype)
+            torch.mm(error_CV, items_VD, out=user_grad_ND[chunk])
+            _add_product_(items_grad_VD, error_CV.T, users_CD)
         ctx.save_for_backward(user_grad_ND, items_grad_VD.to(items_VD.dtype))
         return loss
 
@@ -58,6 +62,21 @@ class _ChunkedSoftmax(torch.autograd.Function):
     def backward(ctx: FunctionCtx, loss_grad: Tensor) -> tuple[Tensor, Tensor, None]:
         user_grad_ND, items_grad_VD = ctx.saved_tensors  # type: ignore[attr-defined]
         return user_grad_ND * loss_grad, items_grad_VD * loss_grad, None
+
+
+def _softmax_(logits_CV: Tensor) -> Tensor:
+    """Softmax of each row in fp32, in the place of the logits where they are fp32."""
+    if logits_CV.dtype == torch.float32:
+        return torch.softmax(logits_CV, dim=-1, out=logits_CV)
+    return torch.softmax(logits_CV, dim=-1, dtype=torch.float32)
+
+
+def _add_product_(sum_VD: Tensor, left_VC: Tensor, right_CD: Tensor) -> None:
+    """sum += left @ right, whatever the type of the two; the sum is fp32."""
+    if left_VC.dtype == sum_VD.dtype:
+        sum_VD.addmm_(left_VC, right_CD)
+    else:
+        sum_VD += left_VC @ right_CD
 
 
 def sampled_softmax_loss(

@@ -25,13 +25,32 @@ def naive(user_ND: torch.Tensor, items_VD: torch.Tensor, targets_N: torch.Tensor
 @pytest.mark.parametrize("positions", [0, 1, 6, 7, 8, 40])
 @pytest.mark.parametrize("chunk", [1, 7, 1000])
 def test_chunked_equals_naive_in_value_and_gradient(positions, chunk, monkeypatch):
-    monkeypatch.setattr(losses, "MAX_CHUNK_POSITIONS", chunk)
+    monkeypatch.setattr(losses, "chunk_positions", lambda *_: chunk)
     user_ND, items_VD, targets_N = tensors(positions, torch.float32)
     chunked = torch.autograd.grad(3 * softmax_loss(user_ND, items_VD, targets_N), (user_ND, items_VD))
     expected = torch.autograd.grad(3 * naive(user_ND, items_VD, targets_N), (user_ND, items_VD))
     torch.testing.assert_close(softmax_loss(user_ND, items_VD, targets_N), naive(user_ND, items_VD, targets_N))
     for ours, theirs in zip(chunked, expected, strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 30.0, 1e4])
+def test_scores_of_any_size_lose_nothing(scale):
+    user_ND, items_VD, targets_N = tensors(40, torch.float32)
+    user_ND = (user_ND * scale).detach().requires_grad_()
+    ours, theirs = (loss(user_ND, items_VD, targets_N) for loss in (softmax_loss, naive))
+    torch.testing.assert_close(ours, theirs)
+    gradients = (torch.autograd.grad(loss, (user_ND, items_VD)) for loss in (ours, theirs))
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6 * other.abs().max().item(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("num_items", [1, 3_416, 12_101, 10**6, 10**8])
+def test_a_chunk_of_logits_is_a_few_tens_of_megabytes_at_most(num_items, device):
+    positions = losses.chunk_positions(num_items, torch.device(device))
+    assert positions >= 1
+    assert positions == 1 or 4 * positions * num_items <= 32 << 20
 
 
 def test_a_padding_row_has_no_share():
