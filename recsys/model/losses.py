@@ -1,10 +1,9 @@
 """Losses of hidden states against item vectors. Pure functions; one contract: the *sum* over positions.
 
-Shape letters: N positions, V items (row 0 is padding), S sampled items, D width.
+Shape letters: N positions, V items (row 0 is padding), D width.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
@@ -77,19 +76,3 @@ def _add_product_(sum_VD: Tensor, left_VC: Tensor, right_CD: Tensor) -> None:
         sum_VD.addmm_(left_VC, right_CD)
     else:
         sum_VD += left_VC @ right_CD
-
-
-def sampled_softmax_loss(
-    user_ND: Tensor, targets_ND: Tensor, negatives_SD: Tensor, *, log_expected_S: Tensor, hits_NS: Tensor
-) -> Tensor:
-    """Sum over positions of -log of the target's share against shared negatives, corrected by logQ.
-
-    Each negative's score is lowered by the log of how often it was expected among the draws, `log_expected_S`, so
-    that the normaliser estimates the catalogue's without bias (Bengio & Senecal 2008). The target is no draw: its
-    score stands as it is, and `hits_NS` marks the negatives that are the position's own target, which do not count.
-    """
-    positive_N1 = (user_ND * targets_ND).sum(dim=-1, keepdim=True)
-    logits_NS = (user_ND @ negatives_SD.T - log_expected_S).masked_fill(hits_NS, float("-inf"))
-    logits = torch.cat([positive_N1, logits_NS], dim=-1).float()
-    first_N = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)
-    return F.cross_entropy(logits, first_N, reduction="sum")

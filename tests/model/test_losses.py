@@ -1,12 +1,11 @@
-"""The chunked softmax against the naive one, the sampled against the full one."""
+"""The chunked softmax against the naive one."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 from recsys.model import losses
-from recsys.model.losses import sampled_softmax_loss, softmax_loss
-from recsys.model.negatives import NegativeSampler
+from recsys.model.losses import softmax_loss
 
 ITEMS, DIM = 50, 8
 
@@ -70,55 +69,3 @@ def test_under_autocast_it_is_close_to_fp32():
     torch.testing.assert_close(loss, naive(user_ND, items_VD, targets_N), rtol=2e-2, atol=0)
     for ours, theirs in zip(rounded, exact, strict=True):
         assert (ours - theirs).norm() < 0.03 * theirs.norm()
-
-
-def sampled(user_ND: torch.Tensor, items_VD: torch.Tensor, targets_N: torch.Tensor, items_S, log_expected_S):
-    return sampled_softmax_loss(
-        user_ND,
-        items_VD[targets_N],
-        items_VD[items_S],
-        log_expected_S=log_expected_S,
-        hits_NS=targets_N[:, None] == items_S,
-    )
-
-
-def test_the_whole_catalogue_as_the_sample_is_the_full_softmax():
-    user_ND, items_VD, targets_N = tensors(20)
-    everything = torch.arange(1, ITEMS + 1)
-    loss = sampled(user_ND, items_VD, targets_N, everything, torch.zeros(ITEMS, dtype=torch.float64))
-    torch.testing.assert_close(loss.double(), naive(user_ND, items_VD, targets_N), rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.parametrize("distribution", ["uniform", "popularity"])
-def test_the_corrected_normaliser_is_unbiased(distribution):
-    """E[exp(positive) + sum over draws of exp(score - log expected)] is the sum of exp over the catalogue."""
-    torch.manual_seed(0)
-    user_ND, items_VD, targets_N = (
-        tensor.detach() * 0.5 if tensor.is_floating_point() else tensor for tensor in tensors(3)
-    )
-    weights_V = torch.arange(ITEMS + 1).double() if distribution == "popularity" else torch.ones(ITEMS + 1).double()
-    weights_V[0] = 0
-    sampler = NegativeSampler(weights_V, 200)
-    positive_N = (user_ND * items_VD[targets_N]).sum(-1)
-    estimates = []
-    for _ in range(400):
-        drawn = sampler()
-        per_position = [
-            sampled(user_ND[n : n + 1], items_VD, targets_N[n : n + 1], drawn.items_S, drawn.log_expected_S)
-            for n in range(3)
-        ]
-        estimates.append((torch.stack(per_position) + positive_N).exp())
-    estimate_N = torch.stack(estimates)
-    exact_N = (user_ND @ items_VD[1:].T).exp().sum(-1)
-    error_N = estimate_N.std(0) / len(estimates) ** 0.5
-    assert ((estimate_N.mean(0) - exact_N).abs() < 4 * error_N).all()
-
-
-def test_negatives_are_never_padding_and_follow_their_weights():
-    torch.manual_seed(0)
-    weights_V = torch.tensor([0.0, 1.0, 0.0, 3.0])
-    drawn = NegativeSampler(weights_V, 20_000)()
-    shares = torch.bincount(drawn.items_S, minlength=4) / 20_000
-    torch.testing.assert_close(shares, torch.tensor([0.0, 0.25, 0.0, 0.75]), atol=0.02, rtol=0)
-    expected = (20_000 * torch.tensor([0.25, 0.75])).log()
-    assert set(drawn.log_expected_S.tolist()) == set(expected.tolist())
