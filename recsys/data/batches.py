@@ -1,4 +1,4 @@
-"""Batches of windows: bucketed by length under a token budget, built whole from the flat arrays, resumable.
+"""Batches of windows: bucketed by length under a token budget, laid out whole from the flat arrays, resumable.
 
 An epoch's batches are a pure function of (seed, epoch), so a sampler's whole state is which batch comes next.
 """
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recsys.data.clicks import Clicks, MappedClicks, Stretches
 from recsys.data.dataset import Dataset
 from recsys.data.vocabulary import PADDING
 from recsys.data.windows import CUTS, Int64, WindowKind, Windows, training_windows
@@ -26,25 +27,20 @@ BUCKET_RATIO = 1.1
 class SequenceBatch:
     """Right-padded clicks and what follows each of them; `targets_BL` is PADDING where there is nothing to predict.
 
-    `num_targets` counts the targets of the whole batch, those on other ranks included.
+    `positions_N` says where the clicks lie in [B * L], row by row. `num_targets` counts the targets of the whole batch,
+    those on other ranks included.
     """
 
     items_BL: Tensor
     times_BL: Tensor | None
     lengths_B: Tensor
     targets_BL: Tensor
-    users_B: Tensor
+    positions_N: Tensor
     num_targets: int
 
-    def to(self, device: torch.device) -> "SequenceBatch":
-        return SequenceBatch(
-            self.items_BL.to(device, non_blocking=True),
-            None if self.times_BL is None else self.times_BL.to(device, non_blocking=True),
-            self.lengths_B.to(device, non_blocking=True),
-            self.targets_BL.to(device, non_blocking=True),
-            self.users_B.to(device, non_blocking=True),
-            self.num_targets,
-        )
+    def without_padding(self, values: Tensor) -> Tensor:
+        """[B, L, ...] -> [N, ...]. A boolean mask would do, but has to be counted before the host can go on."""
+        return values.flatten(0, 1).index_select(0, self.positions_N)
 
 
 def gather_padded(values: NDArray[np.generic], starts: Int64, lengths: Int64) -> Tensor:
@@ -70,25 +66,27 @@ def _tokens(lengths: Int64, first: int, last: int) -> int:
     return (last - first + 1) * int(lengths[last])
 
 
-class EpochPlan:
-    """The batches of one epoch, in order. The same arguments give the same plan, on every rank."""
+def lay_out(stretches: Stretches, *, lengths: Int64, num_targets: int) -> SequenceBatch:
+    """The batch on the device of its clicks. `lengths` are those of the stretches as the host knows them.
 
-    def __init__(self, windows: Windows, *, token_budget: int, random: np.random.Generator) -> None:
-        shuffled = random.permutation(len(windows))
-        bucket = np.floor(np.log(windows.lengths[shuffled]) / np.log(BUCKET_RATIO))
-        by_length = shuffled[np.argsort(bucket, kind="stable")]
-        # within a bucket lengths differ a little: the running maximum is what a row costs
-        cost = np.maximum.accumulate(windows.lengths[by_length])
-        batches = length_buckets(cost, token_budget)
-        self.windows = windows
-        self.batches = [by_length[batches[index]] for index in random.permutation(len(batches))]
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def clicks_from(self, first: int) -> int:
-        """Targets of the batches from `first` on, all ranks together."""
-        return sum(int(self.windows.lengths[rows].sum()) for rows in self.batches[first:])
+    So the host need not ask the device how wide the batch is, nor how many clicks it has.
+    """
+    items_E, starts_B, lengths_B = stretches.items_E, stretches.starts_B, stretches.lengths_B
+    width, num_clicks = max(1, int(lengths.max(initial=0))), int(lengths.sum())
+    range_of = partial(torch.arange, device=items_E.device)
+    column_L = range_of(width)
+    real_BL = column_L < lengths_B[:, None]
+    index_BL = (starts_B[:, None] + column_L).where(real_BL, 0)
+    # a row's clicks begin at b * width, and as many clicks lie before them as earlier rows have
+    shift_B = range_of(len(lengths)) * width - (lengths_B.cumsum(0) - lengths_B)
+    return SequenceBatch(
+        items_BL=items_E[index_BL].long().where(real_BL, PADDING),
+        times_BL=None,  # no mixer reads them yet
+        lengths_B=lengths_B,
+        targets_BL=items_E[index_BL + 1].long().where(real_BL, PADDING),
+        positions_N=range_of(num_clicks) + shift_B.repeat_interleave(lengths_B, output_size=num_clicks),
+        num_targets=num_targets,
+    )
 
 
 @dataclass(frozen=True)
@@ -97,6 +95,38 @@ class Shard:
 
     rank: int = 0
     world_size: int = 1
+
+
+class EpochPlan:
+    """One epoch's windows, batch after batch. The same arguments give the same plan, on every rank."""
+
+    def __init__(self, windows: Windows, *, token_budget: int, random: np.random.Generator) -> None:
+        shuffled = random.permutation(len(windows))
+        lengths = windows.lengths[shuffled]
+        bucket = np.floor(np.log(lengths) / np.log(BUCKET_RATIO)).astype(np.int16)
+        by_length = np.argsort(bucket, kind="stable")
+        # within a bucket lengths differ a little: the running maximum is what a row costs
+        batches = length_buckets(np.maximum.accumulate(lengths[by_length]), token_budget)
+        batches = [by_length[batches[index]] for index in random.permutation(len(batches))]
+        order = np.concatenate([np.zeros(0, np.int64), *batches])
+        self.windows = windows.take(shuffled[order])
+        self.lengths = lengths[order]
+        self.bounds = np.cumsum([0, *map(len, batches)])
+        self.clicks_before = np.append(0, np.cumsum(self.lengths))[self.bounds]
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    def rows(self, batch: int, shard: Shard) -> slice:
+        """Which windows a rank has in a batch."""
+        return slice(int(self.bounds[batch]) + shard.rank, int(self.bounds[batch + 1]), shard.world_size)
+
+    def num_targets(self, batch: int) -> int:
+        return int(self.clicks_before[batch + 1] - self.clicks_before[batch])
+
+    def clicks_from(self, first: int) -> int:
+        """Targets of the batches from `first` on, all ranks together."""
+        return int(self.clicks_before[-1] - self.clicks_before[first])
 
 
 class TrainingBatches:
@@ -118,17 +148,12 @@ class TrainingBatches:
         windows = self.cut(whole, self.max_length, random)
         return EpochPlan(windows, token_budget=self.token_budget * shard.world_size, random=random)
 
-    def iterate(self, plan: EpochPlan, *, first: int, shard: Shard) -> Iterator[SequenceBatch]:
-        for rows in plan.batches[first:]:
-            num_targets = int(plan.windows.lengths[rows].sum())
-            yield self.build(plan.windows.take(rows[shard.rank :: shard.world_size]), num_targets)
-
-    def build(self, windows: Windows, num_targets: int) -> SequenceBatch:
-        return SequenceBatch(
-            items_BL=gather_padded(self.dataset.histories.items, windows.starts, windows.lengths),
-            times_BL=None,  # no mixer reads them yet
-            lengths_B=torch.from_numpy(windows.lengths),
-            targets_BL=gather_padded(self.dataset.histories.items, windows.starts + 1, windows.lengths),
-            users_B=torch.from_numpy(windows.users),
-            num_targets=num_targets,
-        )
+    def iterate(
+        self, plan: EpochPlan, *, first: int, shard: Shard, clicks: Clicks | None = None
+    ) -> Iterator[SequenceBatch]:
+        """On the device of `clicks`; without, on the CPU from the mapped file."""
+        clicks = clicks or MappedClicks(self.dataset.histories.items, torch.device("cpu"))
+        read = clicks.reader(plan.windows)
+        for batch in range(first, len(plan)):
+            rows = plan.rows(batch, shard)
+            yield lay_out(read(rows), lengths=plan.lengths[rows], num_targets=plan.num_targets(batch))

@@ -39,7 +39,7 @@ class Windows:
         """How many clicks each window reads, and predicts."""
         return self.stops - self.starts - 1
 
-    def take(self, rows: Int64) -> "Windows":
+    def take(self, rows: Int64 | slice) -> "Windows":
         return Windows(self.users[rows], self.starts[rows], self.stops[rows])
 
 

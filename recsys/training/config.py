@@ -41,6 +41,8 @@ class TrainingConfig(Section):
     """Processes of data-parallel training, one a device; a batch holds the token budget of each."""
     precision: Literal["auto", "32", "bf16-mixed"] = "auto"
     """auto: bf16-mixed on CUDA, 32 on the CPU."""
+    compile: bool = False
+    """Fuse the encoder's kernels with torch.compile: tens of seconds before the first step, and a C++ compiler."""
     threads: PositiveInt | None = None
     """CPU threads; by default one a core."""
     checkpoint_minutes: PositiveFloat = 1.0

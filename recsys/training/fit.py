@@ -20,6 +20,7 @@ from recsys.errors import DataError, Interrupted
 from recsys.model.retriever import Retriever, RetrieverConfig
 from recsys.training.checkpoints import DurableCheckpointIO, newest_checkpoint, remove_checkpoints
 from recsys.training.clock import Clock
+from recsys.training.compiling import CompileEncoder
 from recsys.training.config import TrainingConfig
 from recsys.training.hardware import Hardware, choose_hardware
 from recsys.training.identity import Identity, refusal
@@ -98,7 +99,7 @@ def train(
     progress = Progress(precision=hardware.precision)
     # a listener lives in this process; with several, they train elsewhere and it is told afterwards
     listeners = [on_epoch] if on_epoch is not None and hardware.devices == 1 else []
-    loader = EpochLoader(build_batches(job), progress)
+    loader = EpochLoader(build_batches(job), progress, torch.device(hardware.device))
     with without_chatter(), _signals(hardware) as signals:
         trainer = build_trainer(job, hardware, progress, listeners)
         try:
@@ -139,6 +140,7 @@ def build_trainer(
             reporter,
             Clock(job.training, progress, keep_best, seed=job.seed, directory=job.directory),
             Finish(progress, keep_best, reporter, job.directory),
+            *([CompileEncoder()] if job.training.compile else []),
         ],
         plugins=[DurableCheckpointIO()],
         logger=False,

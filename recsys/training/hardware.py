@@ -4,13 +4,19 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
 
+from recsys.data.clicks import Clicks, MappedClicks, ResidentClicks
 from recsys.errors import ConfigError
 from recsys.training.config import TrainingConfig
 
 Precision = Literal["32-true", "bf16-mixed"]
+
+# Of a device's free memory, how much the clicks may take: the rest is for the model, its gradients and the batch.
+RESIDENT_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -57,3 +63,14 @@ def choose_hardware(config: TrainingConfig) -> Hardware:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = config.threads or max(1, cores // (config.devices if device == "cpu" else 1))
     return Hardware(device, config.devices, "bf16-mixed" if halves else "32-true", threads)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes free on a CUDA device. The CPU offers none: the system caches what is read of a mapped file anyway."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+
+
+def place_clicks(items: NDArray[np.int32], device: torch.device, *, free_bytes: int) -> Clicks:
+    """A copy on the device where it has the room; else the file stays mapped."""
+    place = ResidentClicks if items.nbytes <= RESIDENT_SHARE * free_bytes else MappedClicks
+    return place(items, device)

@@ -16,6 +16,8 @@ from recsys.errors import UserError
 from recsys.training.progress import Progress
 from recsys.training.validation import KeepBest
 
+READ_SECONDS = 0.5
+
 
 @dataclass(frozen=True)
 class EpochRecord:
@@ -50,15 +52,17 @@ class Reporter(pl.Callback):
         self.clicks, self.seconds = state_dict["clicks"], state_dict["seconds"]
         self.loss_sum = torch.tensor(state_dict["loss_sum"])
 
-    def on_train_epoch_start(self, *_: Any) -> None:
+    def on_train_epoch_start(self, _: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.progress.batch == 0:
             self.clicks, self.seconds, self.loss_sum = 0, 0.0, torch.zeros(())
+        self.loss_sum = self.loss_sum.to(pl_module.device)  # summed there, so that no step waits for it
         self.started = time.monotonic() - self.seconds
 
     def on_train_batch_end(self, trainer: pl.Trainer, _: Any, outputs: Any, batch: SequenceBatch, __: int) -> None:
-        share = outputs["loss"].detach() * (batch.num_targets / trainer.world_size)
-        self.loss_sum = self.loss_sum.to(share.device) + share
+        self.loss_sum = self.loss_sum + outputs["loss"].detach() * (batch.num_targets / trainer.world_size)
         self.clicks += batch.num_targets
+        if trainer.is_last_batch:
+            self.loss_sum.item()  # the device may be some steps behind, and they take time too
         self.seconds = time.monotonic() - self.started
 
     def on_train_epoch_end(self, trainer: pl.Trainer, _: pl.LightningModule) -> None:
@@ -83,7 +87,10 @@ class Reporter(pl.Callback):
 
 
 class ProgressBar(pl.Callback):
-    """Loss, clicks/s and validation NDCG@10 on one line, redrawn; nothing where there is no terminal to draw on."""
+    """Loss, clicks/s and validation NDCG@10 on one line, redrawn; nothing where there is no terminal to draw on.
+
+    To read the loss is to wait for the device, so it is read twice a second and not every so many batches.
+    """
 
     def __init__(self, progress: Progress, keep_best: KeepBest, max_epochs: int) -> None:
         self.progress = progress
@@ -99,10 +106,13 @@ class ProgressBar(pl.Callback):
             leave=False,
             file=sys.stderr,
         )
+        self.read_at = -math.inf
 
-    def on_train_batch_end(self, _: Any, __: Any, outputs: Any, batch: SequenceBatch, batch_index: int) -> None:
+    def on_train_batch_end(self, _: Any, __: Any, outputs: Any, batch: SequenceBatch, ___: int) -> None:
         self.bar.total = self.progress.clicks_ahead
-        if not self.bar.disable and batch_index % 10 == 0:
+        now = time.monotonic()
+        if not self.bar.disable and now - self.read_at >= READ_SECONDS:
+            self.read_at = now
             best = self.keep_best.best
             verdict = "" if best is None else f", best NDCG@10 {best:.4f} (epoch {self.keep_best.best_epoch})"
             self.bar.set_postfix_str(f"loss {outputs['loss'].item():.3f}{verdict}", refresh=False)

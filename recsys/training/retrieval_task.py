@@ -24,8 +24,8 @@ class RetrievalTask(pl.LightningModule):
 
     def training_step(self, batch: SequenceBatch) -> Tensor:
         user_BLD = self.retriever.encode(batch.items_BL, batch.lengths_B)
-        valid_BL = batch.targets_BL > 0
-        loss = self.objective(self.retriever, user_BLD[valid_BL], batch.targets_BL[valid_BL])
+        user_ND, targets_N = batch.without_padding(user_BLD), batch.without_padding(batch.targets_BL)
+        loss = self.objective(self.retriever, user_ND, targets_N)
         # DDP averages gradients over ranks; the mean wanted is the one over all ranks' targets
         return loss * (self.trainer.world_size / batch.num_targets)
 
@@ -41,7 +41,7 @@ class RetrievalTask(pl.LightningModule):
         nn.utils.clip_grad_norm_(self.parameters(), self.optimizer_config.clip_norm)
 
     def transfer_batch_to_device(self, batch: SequenceBatch, device: torch.device, _: int) -> SequenceBatch:
-        return batch.to(device)
+        return batch  # built where it is used
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # Lightning's own loop state cannot resume mid-epoch; Progress can, so the loops always start fresh

@@ -1,4 +1,4 @@
-"""On a GPU: a step in bf16, resuming, and the full softmax against the naive one."""
+"""On a GPU: steps in bf16 that never wait for it, resuming, and the full softmax against the naive one."""
 
 import signal
 
@@ -6,9 +6,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from recsys.data.batches import Shard
+from recsys.data.clicks import MappedClicks, ResidentClicks
 from recsys.errors import Interrupted
 from recsys.model.losses import softmax_loss
-from recsys.training.fit import fit_retriever
+from recsys.training.fit import build_batches, fit_retriever
+from recsys.training.loaders import EpochLoader
+from recsys.training.progress import Progress
+from recsys.training.retrieval_task import RetrievalTask
 from tests.training.conftest import weights
 from tests.training.test_resume import signalled_at
 
@@ -20,6 +25,8 @@ CUDA = {"device": "cuda", "precision": "bf16-mixed", "threads": None, "checkpoin
 def cuda():
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device here")
+    yield
+    torch.cuda.set_sync_debug_mode("default")
 
 
 @pytest.mark.parametrize("objective", ["softmax", "sampled_softmax"])
@@ -27,6 +34,45 @@ def cuda():
 def test_training_in_bf16_learns(changed, objective, score):
     training = {**CUDA, "objective": {"kind": objective}, "optimizer": {"learning_rate": 0.01}, "max_epochs": 6}
     history = fit_retriever(changed(training, {"score": {"kind": score}}), tell=lambda _: None).history
+    assert history[-1].loss < history[0].loss
+
+
+@pytest.mark.parametrize("objective", ["softmax", "sampled_softmax", "bce", "gbce"])
+def test_no_step_but_an_epochs_last_waits_for_the_device(changed, monkeypatch, objective):
+    def begin(task, *_):
+        torch.cuda.set_sync_debug_mode("default" if task.trainer.is_last_batch else "error")
+
+    monkeypatch.setattr(RetrievalTask, "on_train_batch_start", begin)
+    monkeypatch.setattr(RetrievalTask, "on_train_batch_end", lambda *_: torch.cuda.set_sync_debug_mode("default"))
+    training = {**CUDA, "objective": {"kind": objective}, "max_epochs": 2, "checkpoint_minutes": 1e9}
+    assert fit_retriever(changed(training), tell=lambda _: None).steps > 2
+
+
+@pytest.mark.parametrize("place", [MappedClicks, ResidentClicks])
+def test_batches_made_on_the_device_without_waiting_are_those_of_the_cpu(job, place):
+    batches = build_batches(job)
+    plan = batches.plan(0, Shard())
+    clicks = place(job.dataset.histories.items, torch.device("cuda"))
+    iterator = batches.iterate(plan, first=0, shard=Shard(), clicks=clicks)
+    made = [next(iterator)]
+    torch.cuda.set_sync_debug_mode("error")
+    made += iterator
+    torch.cuda.set_sync_debug_mode("default")
+    for one, other in zip(made, batches.iterate(plan, first=0, shard=Shard()), strict=True):
+        assert one.items_BL.is_cuda
+        for name in ("items_BL", "lengths_B", "targets_BL", "positions_N"):
+            assert torch.equal(getattr(one, name).cpu(), getattr(other, name)), name
+
+
+def test_a_small_log_lies_on_the_device(job):
+    loader = EpochLoader(build_batches(job), Progress(), torch.device("cuda"))
+    assert next(iter(loader)).items_BL.is_cuda
+    assert isinstance(loader._clicks, ResidentClicks)
+
+
+@pytest.mark.filterwarnings("ignore")  # the compiler's own
+def test_a_compiled_encoder_learns(changed):
+    history = fit_retriever(changed({**CUDA, "compile": True, "max_epochs": 6}), tell=lambda _: None).history
     assert history[-1].loss < history[0].loss
 
 
