@@ -63,6 +63,9 @@ class FeatureEmbedding(nn.Module):
 class ItemTower(nn.Module):
     """Item index -> vector: the item's own embedding plus one vector for each feature. Index 0, padding, is zero."""
 
+    has_sparse_gradient = False
+    """Whether `weight_VD` gets a gradient of the rows that were looked up only."""
+
     def __init__(self, shape: CatalogueShape, dim: int) -> None:
         super().__init__()
         self.weight_VD = nn.Parameter(torch.randn(shape.num_items + 1, dim) * dim**-0.5)
@@ -71,7 +74,7 @@ class ItemTower(nn.Module):
     def forward(self, items: Tensor) -> Tensor:
         """[...] item indices -> [..., D]"""
         flat_N = items.flatten()
-        vectors_ND = F.embedding(flat_N, self.weight_VD)
+        vectors_ND = F.embedding(flat_N, self.weight_VD, sparse=self.has_sparse_gradient)
         for feature in self.features:
             vectors_ND = vectors_ND + feature(flat_N)
         return (vectors_ND * (flat_N != PADDING)[:, None]).unflatten(0, items.shape)

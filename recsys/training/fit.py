@@ -158,7 +158,10 @@ def build_task(job: RetrievalJob) -> RetrievalTask:
     retriever = Retriever.for_catalogue(job.model, len(dataset.items), dataset.features.inputs)
     counts_V = torch.from_numpy(dataset.training_counts())
     objective = job.training.objective.build(counts_V, torch.tensor(dataset.candidates))
-    return RetrievalTask(retriever, objective, job.training.optimizer)
+    task = RetrievalTask(retriever, objective, job.training.optimizer)
+    for tower in task.sampled_towers:
+        tower.has_sparse_gradient = job.training.devices == 1  # ranks exchange dense ones only
+    return task
 
 
 def build_batches(job: RetrievalJob) -> TrainingBatches:

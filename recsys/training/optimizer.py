@@ -2,20 +2,20 @@
 
 import math
 
-import torch
 from torch import nn
 
 from recsys.training.config import OptimizerConfig
+from recsys.training.rows import RowwiseAdamW
 
 
-def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:
+def build_optimizer(model: nn.Module, config: OptimizerConfig) -> RowwiseAdamW:
     """Matrices decay; biases, norms and vectors do not."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=True)
+    return RowwiseAdamW(groups, lr=config.learning_rate, betas=config.betas, fused=True)
 
 
 def learning_rate(config: OptimizerConfig, share_done: float) -> float:

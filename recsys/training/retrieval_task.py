@@ -4,13 +4,15 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from recsys.data.batches import SequenceBatch
+from recsys.model.embedding import ItemTower
 from recsys.model.objectives import Objective
 from recsys.model.retriever import Retriever
 from recsys.training.config import OptimizerConfig
 from recsys.training.optimizer import build_optimizer
+from recsys.training.rows import clip_gradients_, summed_rows
 
 
 class RetrievalTask(pl.LightningModule):
@@ -21,6 +23,9 @@ class RetrievalTask(pl.LightningModule):
         self.retriever = retriever
         self.objective = objective
         self.optimizer_config = optimizer
+        towers = [module for module in retriever.modules() if isinstance(module, ItemTower)]
+        self.sampled_towers = [] if objective.scores_whole_catalogue else towers
+        """Of whose items a batch uses few."""
 
     def training_step(self, batch: SequenceBatch) -> Tensor:
         user_BLD = self.retriever.encode(batch.items_BL, batch.lengths_B)
@@ -38,7 +43,11 @@ class RetrievalTask(pl.LightningModule):
         gradient_clip_val: Any = None,
         gradient_clip_algorithm: Any = None,
     ) -> None:
-        nn.utils.clip_grad_norm_(self.parameters(), self.optimizer_config.clip_norm)
+        for tower in self.sampled_towers:
+            if tower.weight_VD.grad is not None:
+                tower.weight_VD.grad = summed_rows(tower.weight_VD.grad)
+        gradients = [parameter.grad for parameter in self.parameters() if parameter.grad is not None]
+        clip_gradients_(gradients, self.optimizer_config.clip_norm)
 
     def transfer_batch_to_device(self, batch: SequenceBatch, device: torch.device, _: int) -> SequenceBatch:
         return batch  # built where it is used
