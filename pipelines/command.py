@@ -3,6 +3,7 @@
 import typer
 
 from pipelines.audit import audit
+from pipelines.benchmark import benchmark
 from pipelines.compare import compare
 from pipelines.console import run as run_app
 from pipelines.evaluate import evaluate
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 for command in (run, prepare, train, evaluate, audit, index, recommend, compare, similar, simulate):
     app.command()(command)
+app.add_typer(benchmark, name="benchmark")
 
 
 @app.callback(invoke_without_command=True)

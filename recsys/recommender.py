@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from recsys.bundle.opened import Bundle
 from recsys.data.suggestions import close_items
@@ -60,6 +61,7 @@ class Recommender:
 
     def __init__(self, bundle: Bundle, *, device: str = "cpu") -> None:
         self.bundle = bundle
+        self.device = torch.device(device)
         # moving a module moves it for everybody, and the bundle is not this recommender's alone
         self._retriever = bundle.retriever if device == "cpu" else copy.deepcopy(bundle.retriever).to(device)
         self._vectors = torch.from_numpy(bundle.item_vectors).to(device)
@@ -87,8 +89,7 @@ class Recommender:
         """The same in item indices of the bundle."""
         num_ranked = min(_checked(k), len(self._popular))
         known = clicks.only(self.bundle.known)
-        starts = np.maximum(known.offsets[:-1], known.offsets[1:] - self.bundle.manifest.max_length)
-        vectors = encode_pasts(self._retriever, Pasts(known.items, starts, known.offsets[1:] - starts))
+        vectors = self.user_vectors(known)
         seen = Exclusions(torch.from_numpy(clicks.items.astype(np.int64)), torch.from_numpy(clicks.offsets))
         exclusions = seen if exclude_seen else None
         best = topk(vectors, self._vectors, k=num_ranked, candidates_V=self._candidates, exclusions=exclusions)
@@ -97,6 +98,11 @@ class Recommender:
         items[is_popular] = self._popular[:num_ranked]
         scores[is_popular] = self.bundle.popularity[self._popular[:num_ranked]]
         return Lists(items, scores, is_popular, clicks.counts - known.counts)
+
+    def user_vectors(self, known: Clicks) -> Tensor:
+        """[users, D] on the recommender's device, of clicks that the model can read; zero where there are none."""
+        starts = np.maximum(known.offsets[:-1], known.offsets[1:] - self.bundle.manifest.max_length)
+        return encode_pasts(self._retriever, Pasts(known.items, starts, known.offsets[1:] - starts))
 
     def similar(self, item: ItemId, *, k: int = 10) -> list[Neighbour]:
         """The k items of largest cosine with `item`, itself left out; UnknownItem has close matches in its text."""

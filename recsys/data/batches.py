@@ -117,6 +117,12 @@ class EpochPlan:
     def __len__(self) -> int:
         return len(self.bounds) - 1
 
+    @property
+    def num_positions(self) -> int:
+        """Of all batches, padding included."""
+        widths = np.maximum.reduceat(self.lengths, self.bounds[:-1]) if len(self) else np.zeros(0, np.int64)
+        return int((widths * np.diff(self.bounds)).sum())
+
     def rows(self, batch: int, shard: Shard) -> slice:
         """Which windows a rank has in a batch."""
         return slice(int(self.bounds[batch]) + shard.rank, int(self.bounds[batch + 1]), shard.world_size)

@@ -42,18 +42,24 @@ def train(session: Session, *, restart: bool = False) -> Trained:
         assert outcome is not None
         return Trained(directory, outcome)
     session.demand_unaltered(Stage.TRAIN)
-    job = RetrievalJob(
+    job = retrieval_job(session)
+    with session.recording(Stage.TRAIN):
+        session.tracker.log_params(flatten(config) | _facts(job.dataset))
+        outcome = fit_retriever(job, restart=restart, tell=session.tell, on_epoch=_log_to(session))
+    return Trained(directory, outcome)
+
+
+def retrieval_job(session: Session) -> RetrievalJob:
+    """What the configuration asks for, on the prepared dataset."""
+    config = session.config
+    return RetrievalJob(
         dataset=open_dataset(session.layout.product(Stage.PREPARE)),
         model=config.model,
         training=config.training,
         exclude_seen=config.recommend.exclude_seen,
         seed=config.seed,
-        directory=directory,
+        directory=session.layout.product(Stage.TRAIN),
     )
-    with session.recording(Stage.TRAIN):
-        session.tracker.log_params(flatten(config) | _facts(job.dataset))
-        outcome = fit_retriever(job, restart=restart, tell=session.tell, on_epoch=_log_to(session))
-    return Trained(directory, outcome)
 
 
 def _facts(dataset: Dataset) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from multiprocessing import active_children
@@ -95,13 +95,15 @@ def train(
     hardware: Hardware,
     checkpoint: Path | None,
     on_epoch: Callable[[EpochRecord], None] | None,
+    *,
+    callbacks: Sequence[pl.Callback] = (),
 ) -> None:
     progress = Progress(precision=hardware.precision)
     # a listener lives in this process; with several, they train elsewhere and it is told afterwards
     listeners = [on_epoch] if on_epoch is not None and hardware.devices == 1 else []
     loader = EpochLoader(build_batches(job), progress, torch.device(hardware.device))
     with without_chatter(), _signals(hardware) as signals:
-        trainer = build_trainer(job, hardware, progress, listeners)
+        trainer = build_trainer(job, hardware, progress, listeners, callbacks)
         try:
             trainer.fit(build_task(job), loader, ckpt_path=checkpoint, weights_only=True)
         except SIGTERMException as error:
@@ -121,6 +123,7 @@ def build_trainer(
     hardware: Hardware,
     progress: Progress,
     listeners: list[Callable[[EpochRecord], None]],
+    callbacks: Sequence[pl.Callback] = (),
 ) -> pl.Trainer:
     validator = Validator(
         job.dataset, exclude_seen=job.exclude_seen, max_users=job.training.validation_users, seed=job.seed
@@ -141,6 +144,7 @@ def build_trainer(
             Clock(job.training, progress, keep_best, seed=job.seed, directory=job.directory),
             Finish(progress, keep_best, reporter, job.directory),
             *([CompileEncoder()] if job.training.compile else []),
+            *callbacks,
         ],
         plugins=[DurableCheckpointIO()],
         logger=False,

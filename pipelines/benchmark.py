@@ -1,0 +1,40 @@
+"""`recsys benchmark train|recommend CONFIG [key=value ...]`"""
+
+from typing import Annotated
+
+import typer
+
+from pipelines.arguments import Config, Overrides
+from pipelines.console import run, session, show
+
+benchmark = typer.Typer(no_args_is_help=True, help="Measures speed and memory; says whether the machine was quiet.")
+
+
+@benchmark.command()
+def train(
+    config: Config,
+    overrides: Overrides = None,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long the throughput is measured.")] = 30.0,
+) -> None:
+    """Training clicks/s, memory, where the time goes, useful FLOP/s. Needs a prepared dataset."""
+    from recsys.benchmark.commands import measure_training
+
+    with session(config, overrides) as held:
+        show(measure_training(held, seconds=seconds))
+
+
+@benchmark.command()
+def recommend(
+    config: Config,
+    overrides: Overrides = None,
+    repeats: Annotated[int, typer.Option(min=1, help="How many whole runs; their median counts.")] = 3,
+) -> None:
+    """Offline lists in users/s, memory, where the time goes, useful FLOP/s. Needs a published bundle."""
+    from recsys.benchmark.commands import measure_recommending
+
+    with session(config, overrides) as held:
+        show(measure_recommending(held, repeats=repeats))
+
+
+if __name__ == "__main__":
+    run(benchmark)

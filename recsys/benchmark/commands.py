@@ -1,0 +1,37 @@
+"""What `recsys benchmark ...` does with a held workdir: measures, and leaves benchmark/<name>.json there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsys.benchmark.recommend import benchmark_recommending
+from recsys.benchmark.results import Benchmark
+from recsys.benchmark.train import benchmark_training
+from recsys.stages.recommend import published_recommender, wanted
+from recsys.stages.record import Stage
+from recsys.stages.session import Session
+from recsys.stages.train import retrieval_job
+
+
+@dataclass(frozen=True)
+class Measured:
+    benchmark: Benchmark
+    file: Path
+
+    def lines(self) -> list[str]:
+        return [*self.benchmark.lines(), f"written to {self.file}"]
+
+
+def measure_training(session: Session, *, seconds: float) -> Measured:
+    """On the prepared dataset; no model is needed, and the workdir's is left alone."""
+    session.demand_earlier(Stage.TRAIN)
+    found = benchmark_training(retrieval_job(session), seconds=seconds, tell=session.tell)
+    return Measured(found, found.write(session.config.workdir, "train"))
+
+
+def measure_recommending(session: Session, *, repeats: int) -> Measured:
+    """With the published bundle; the workdir's recommendations are left alone."""
+    session.demand_earlier(Stage.RECOMMEND)
+    recommender = published_recommender(session)
+    requests = wanted(session, recommender)
+    found = benchmark_recommending(recommender, requests, session.config.recommend, repeats=repeats, tell=session.tell)
+    return Measured(found, found.write(session.config.workdir, "recommend"))

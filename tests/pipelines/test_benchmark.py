@@ -1,0 +1,45 @@
+"""`recsys benchmark` as a user types it."""
+
+import json
+
+from tests.pipelines.commands import assert_one_message, command
+from tests.pipelines.test_belief import own_home  # noqa: F401
+
+
+def written(home) -> dict[str, int]:
+    """When each file of the run was, but for the benchmark's own and the lock."""
+    files = [path for path in (home / "run").rglob("*") if path.is_file() and path.name != ".lock"]
+    return {str(path): path.stat().st_mtime_ns for path in files if path.parent.name != "benchmark"}
+
+
+def test_training_is_measured_and_nothing_else_is_touched(own_home):  # noqa: F811
+    before = written(own_home)
+    done = command(own_home, "benchmark", "train", "my.yaml", "--seconds", "0.2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("training clicks/s")
+    assert done.stdout.endswith("written to run/benchmark/train.json\n")
+    assert json.loads((own_home / "run/benchmark/train.json").read_text())["clicks_per_second"] > 0
+    assert written(own_home) == before
+
+
+def test_recommending_is_measured_and_nothing_else_is_touched(own_home):  # noqa: F811
+    before = written(own_home)
+    done = command(own_home, "benchmark", "recommend", "my.yaml", "--repeats", "2")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((own_home / "run/benchmark/recommend.json").read_text())
+    assert (len(found["runs"]), found["num_users"], found["k"]) == (2, 60, 10)
+    assert found["users_per_second"] == sum(found["runs"]) / 2
+    assert 0.9 < sum(found["shares"].values()) < 1.5
+    assert written(own_home) == before
+
+
+def test_what_is_missing_is_told_with_what_to_run(home):
+    assert_one_message(command(home, "benchmark", "train", "my.yaml"), "run `recsys prepare my.yaml` first")
+    assert command(home, "prepare", "my.yaml").returncode == 0
+    assert_one_message(command(home, "benchmark", "recommend", "my.yaml"), "run `recsys train my.yaml` first")
+
+
+def test_impossible_options_are_refused(home):
+    done = command(home, "benchmark", "train", "my.yaml", "--seconds", "0")
+    assert done.returncode == 2
+    assert "0.1" in done.stderr
