@@ -10,9 +10,16 @@ from recsys.topk import UNRANKED, Exclusions, target_ranks, topk, topk_of_scores
 USERS, ITEMS, DIM = 23, 40, 6
 
 
-@pytest.fixture(params=[1 << 22, 3 * (ITEMS + 1), 1], ids=["one-tile", "three-rows", "one-row"])
+# users and items of a tile, and items of a block
+TILES = [(256, 8192, 64), (3, 1, 64), (5, 3, 1), (1, 7, 3), (23, 16, 2), (4, ITEMS, 4)]
+
+
+@pytest.fixture(params=TILES, ids=lambda sizes: "x".join(map(str, sizes)))
 def tile(request, monkeypatch):
-    monkeypatch.setattr(module, "TILE_SCORES", request.param)
+    num_users, num_items, block = request.param
+    sizes = {"TILE_USERS": num_users, "TILE_SCORES": num_users * num_items, "BLOCK": block}
+    for name, size in {**sizes, "LINE": 1, "MANY_SCORES": 0}.items():
+        monkeypatch.setattr(module, name, size)
 
 
 def vectors(whole_numbers: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -47,6 +54,81 @@ def test_equals_a_naive_sort(whole_numbers, k):
         assert (best.scores_UK[user, len(expected) :] == float("-inf")).all()
 
 
+@pytest.mark.usefixtures("tile")
+@pytest.mark.parametrize("k", [1, 3, 7])
+def test_of_many_equal_scores_the_smaller_indices_are_returned(k):
+    items_VD = torch.arange(ITEMS + 1).remainder(3)[:, None].float()
+    best = topk(torch.ones(USERS, 1), items_VD, k=k)
+    assert best.indices_UK.tolist() == [list(range(2, ITEMS + 1, 3))[:k]] * USERS
+    assert best.scores_UK.eq(2).all()
+
+
+@pytest.mark.usefixtures("tile")
+def test_a_batch_is_its_users_one_by_one():
+    users_UD, items_VD = vectors(True)
+    excluded = exclusions(30)
+    together = topk(users_UD, items_VD, k=5, exclusions=excluded)
+    for user in range(USERS):
+        alone = topk(users_UD[user : user + 1], items_VD, k=5, exclusions=excluded.rows(user, user + 1))
+        assert torch.equal(alone.indices_UK[0], together.indices_UK[user])
+        assert torch.equal(alone.scores_UK[0], together.scores_UK[user])
+
+
+@pytest.mark.usefixtures("tile")
+def test_lists_of_vectors_are_lists_of_their_scores():
+    users_UD, items_VD = vectors(True)
+    wanted = {"k": 9, "candidates_V": torch.arange(ITEMS + 1) % 5 != 1, "exclusions": exclusions(20)}
+    best, expected = topk(users_UD, items_VD, **wanted), topk_of_scores(users_UD @ items_VD.T, **wanted)
+    assert torch.equal(best.indices_UK, expected.indices_UK)
+    assert torch.equal(best.scores_UK, expected.scores_UK)
+
+
+@pytest.mark.usefixtures("tile")
+def test_nan_comes_first_and_minus_infinity_never():
+    items_VD = torch.ones(ITEMS + 1, 1)
+    items_VD[[9, 30]] = torch.tensor([[float("nan")], [float("-inf")]])
+    best = topk(torch.ones(USERS, 1), items_VD, k=ITEMS)
+    others = [item for item in range(1, ITEMS + 1) if item not in {9, 30}]
+    assert best.indices_UK.tolist() == [[9, *others, 0]] * USERS
+
+
+@pytest.mark.usefixtures("tile")
+def test_the_arguments_are_left_alone():
+    users_UD, items_VD = vectors(False)
+    candidates_V, excluded = torch.arange(ITEMS + 1) % 7 != 3, exclusions(10)
+    arguments = [users_UD, items_VD, candidates_V, excluded.items_E, excluded.offsets_U]
+    copies = [argument.clone() for argument in arguments]
+    topk(users_UD.requires_grad_(), items_VD, k=3, candidates_V=candidates_V, exclusions=excluded)
+    assert all(torch.equal(argument, copy) for argument, copy in zip(arguments, copies, strict=True))
+
+
+def test_a_wide_catalogue_equals_a_stable_sort():
+    generator = torch.Generator().manual_seed(2)
+    users_UD, items_VD = (torch.randint(-4, 5, (n, 3), generator=generator).float() for n in (300, 40_000))
+    offsets = torch.arange(301) * 50
+    excluded = Exclusions(torch.randint(1, 40_000, (300 * 50,), generator=generator), offsets)
+    best = topk(users_UD, items_VD, k=10, exclusions=excluded)
+    scores_UV = users_UD @ items_VD.T
+    scores_UV[:, 0] = float("-inf")
+    excluded.apply_(scores_UV)
+    sorted_UV = scores_UV.sort(dim=1, descending=True, stable=True)
+    assert torch.equal(best.indices_UK, sorted_UV.indices[:, :10])
+    assert torch.equal(best.scores_UK, sorted_UV.values[:, :10])
+
+
+def test_no_more_than_a_tile_of_scores_is_made(monkeypatch):
+    sizes, product = [], torch.mm
+
+    def measured(*factors, out):
+        sizes.append(out.numel())
+        return product(*factors, out=out)
+
+    monkeypatch.setattr(torch, "mm", measured)
+    topk(torch.randn(300, 2), torch.randn(50_000, 2), k=3)
+    assert sum(sizes) == 300 * 50_000
+    assert max(sizes) <= 1.01 * module.TILE_SCORES
+
+
 def test_the_rank_of_a_target_counts_ties_against_it():
     scores_UV = torch.tensor([[9.0, 1.0, 3.0, 3.0, 2.0]]).repeat(3, 1)
     ranks_U = target_ranks(scores_UV.clone(), torch.tensor([2, 3, 4]))
@@ -77,3 +159,14 @@ def test_stretches_of_a_flat_array_become_exclusions():
     assert made.items_E.tolist() == [7, 8, 4, 5]
     assert made.offsets_U.tolist() == [0, 2, 2, 4]
     assert made.rows(1, 3).items_E.tolist() == [4, 5]
+
+
+@pytest.mark.parametrize("width", [1, 3, 7, ITEMS + 1, 99])
+def test_places_tile_by_tile_are_the_excluded_pairs(width):
+    excluded, num_tiles = exclusions(20), -(-(ITEMS + 1) // width)
+    expected_UV = torch.zeros(USERS, num_tiles * width)
+    excluded.apply_(expected_UV)
+    tiles_TUW = torch.zeros(num_tiles, USERS, width)
+    for tile_UW, places_E in zip(tiles_TUW, excluded.places(width, num_tiles), strict=True):
+        tile_UW.view(-1)[places_E] = float("-inf")
+    assert torch.equal(torch.cat(list(tiles_TUW), dim=1), expected_UV)

@@ -6,7 +6,6 @@ https://arxiv.org/abs/1808.09781). Shape letters: B histories, L positions, V it
 
 from typing import Literal, Self
 
-import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
@@ -55,8 +54,8 @@ class Retriever(nn.Module):
 
     def user_vectors(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
         """[B, L] -> [B, D]: the user after the last click. Every length is at least 1."""
-        rows_B = torch.arange(len(lengths_B), device=lengths_B.device)
-        return self.encode(items_BL, lengths_B)[rows_B, lengths_B - 1]
+        hidden_BD = self.encoder.last(self.embed(self.clicked(items_BL)), SequenceContext(lengths_B))
+        return self.score.user(hidden_BD)
 
     def item_vectors(self) -> Tensor:
         """[V + 1, D]: what user vectors are multiplied with; row 0 is zero."""

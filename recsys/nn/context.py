@@ -25,6 +25,11 @@ class SequenceContext:
         """True where a position holds a click."""
         return torch.arange(length, device=self.lengths_B.device) < self.lengths_B[:, None]
 
+    def last(self, x_BLD: Tensor) -> Tensor:
+        """[B, D]: what stands at each row's last click. Every length is at least 1."""
+        rows_B = torch.arange(len(self.lengths_B), device=self.lengths_B.device)
+        return x_BLD[rows_B, self.lengths_B - 1]
+
     def readable_BLL(self, length: int) -> Tensor:
         """Which positions (last axis) each position may read; every position may read itself, so no row is empty."""
         valid_BL = self.valid_BL(length)

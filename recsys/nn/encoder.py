@@ -45,3 +45,13 @@ class Encoder(nn.Module):
         for block in self.blocks:
             x_BLD = block(x_BLD, context)
         return self.norm(x_BLD)
+
+    def last(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
+        """[B, D]: `forward` at each row's last click; the last block computes no other."""
+        if not self.blocks:
+            return self.norm(context.last(x_BLD))
+        for block in self.blocks[:-1]:
+            x_BLD = block(x_BLD, context)
+        final = self.blocks[-1]
+        assert isinstance(final, PreNormBlock)
+        return self.norm(final.last(x_BLD, context))

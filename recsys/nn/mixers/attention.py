@@ -2,11 +2,13 @@
 
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from recsys.nn.context import SequenceContext
+from recsys.nn.mixers.mixer import Mixer
 from recsys.section import Section
 
 
@@ -20,7 +22,7 @@ def merge_heads(x_BHLK: Tensor) -> Tensor:
     return x_BHLK.transpose(1, 2).flatten(-2)
 
 
-class SoftmaxAttention(nn.Module):
+class SoftmaxAttention(Mixer):
     """Causal attention takes the fused kernel without a mask: O(L) memory, no score is ever stored."""
 
     def __init__(self, dim: int, num_heads: int) -> None:
@@ -38,13 +40,26 @@ class SoftmaxAttention(nn.Module):
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=readable_B1LL)
         return self.to_out(merge_heads(mixed))
 
+    def last(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
+        """One query a row, and no key or value is ever made.
+
+        q . (Wk x) is (q Wk) . x, and the mean of the values Wv x is Wv times the mean of the x. So a position costs
+        two products with D numbers for each head, where its key and its value would be 2 D of them.
+        """
+        query_HKD, key_HKD, value_HKD = self.to_qkv.weight.unflatten(0, (3, self.num_heads, -1))
+        q_BHK = torch.einsum("bd,hkd->bhk", context.last(x_BLD), query_HKD)
+        scores_BHL = torch.einsum("bhk,hkd->bhd", q_BHK, key_HKD) @ x_BLD.mT * q_BHK.shape[-1] ** -0.5
+        unreadable_B1L = ~context.valid_BL(x_BLD.shape[1])[:, None]
+        weights_BHL = scores_BHL.masked_fill(unreadable_B1L, float("-inf")).softmax(dim=-1)
+        return self.to_out(torch.einsum("bhd,hkd->bhk", weights_BHL @ x_BLD, value_HKD).flatten(1))
+
 
 class SoftmaxConfig(Section):
     kind: Literal["softmax"] = "softmax"
     num_heads: PositiveInt = 2
     """How many heads share the model's width."""
 
-    def build(self, dim: int) -> nn.Module:
+    def build(self, dim: int) -> SoftmaxAttention:
         return SoftmaxAttention(dim, self.num_heads)
 
     def require_fit(self, dim: int) -> None:
