@@ -18,6 +18,8 @@ Int64 = NDArray[np.int64]
 TILE_SCORES = 1 << 22
 # Users of one tile where the catalogue is too wide for more: a product of fewer is slower.
 TILE_USERS = 256
+# Where whole rows are needed, so many users at least: a product of fewer waits for the item table.
+LEAST_USERS = 16
 # A tile's rows begin with a cache line, or the product is up to twice as slow.
 LINE = 16
 # Of so many neighbouring items only the best is looked at first, where there are enough scores for that to pay.
@@ -128,6 +130,11 @@ def target_ranks(
     own_U1 = masked_UV.gather(1, targets_U[:, None])
     ranks_U = (masked_UV >= own_U1).sum(dim=1)
     return ranks_U.masked_fill(~own_U1[:, 0].isfinite(), UNRANKED)
+
+
+def whole_rows(num_items: int) -> int:
+    """How many users' scores of all items are made at a time: a tile, or more where the catalogue is very wide."""
+    return max(LEAST_USERS, TILE_SCORES // num_items)
 
 
 def _tiles(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsys.evaluation.questions import Questions
-from recsys.topk import TILE_SCORES, UNRANKED, Exclusions, TopK, target_ranks, topk_of_scores
+from recsys.topk import UNRANKED, Exclusions, TopK, target_ranks, topk_of_scores, whole_rows
 
 Scorer = Callable[[slice], Tensor]
 """Rows of test users -> a fresh [rows, items + 1] tensor of float32 scores."""
@@ -49,7 +49,7 @@ def rank(questions: Questions, scorer: Scorer, *, k: int, advance: Callable[[int
 
 def tiles(num_users: int, num_items: int) -> list[slice]:
     """Rows whose scores fit one tile."""
-    step = max(1, TILE_SCORES // num_items)
+    step = whole_rows(num_items)
     return [slice(start, min(start + step, num_users)) for start in range(0, num_users, step)]
 
 

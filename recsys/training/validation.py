@@ -11,19 +11,22 @@ from recsys.data.dataset import Dataset
 from recsys.evaluation.metrics import ndcg
 from recsys.model.encoding import encode_pasts, recent_pasts
 from recsys.model.retriever import Retriever
-from recsys.topk import TILE_SCORES, Exclusions, target_ranks
+from recsys.topk import Exclusions, target_ranks, whole_rows
 from recsys.training.retrieval_task import RetrievalTask
 
 K = 10
+# Of a very large catalogue fewer users are ranked, so that a validation stays small beside an epoch.
+MOST_SCORES = 1 << 30
 
 
 class Validator:
-    """NDCG@10 over every candidate, for at most `max_users` validation users drawn once."""
+    """NDCG@10 over every candidate, for at most `max_users` validation users drawn once, and 1 G scores."""
 
     def __init__(self, dataset: Dataset, *, exclude_seen: bool, max_users: int, seed: int) -> None:
         held_out = dataset.split.validation(dataset.histories)
         targets = np.asarray(dataset.histories.items)[held_out.positions]
         rows = np.flatnonzero(dataset.candidates[targets])
+        max_users = min(max_users, max(1, MOST_SCORES // len(dataset.candidates)))
         if len(rows) > max_users:
             rows = np.sort(np.random.default_rng(seed).choice(rows, max_users, replace=False))
         self.dataset = dataset
@@ -44,7 +47,7 @@ class Validator:
             known_V=self.dataset.known_items,
         )
         users_ND, items_VD = encode_pasts(retriever, pasts), retriever.item_vectors().float()
-        step = max(1, TILE_SCORES // len(items_VD))
+        step = whole_rows(len(items_VD))
         ranks = [self._ranks(users_ND, items_VD, start, start + step) for start in range(0, len(self), step)]
         return float(np.mean(ndcg(torch.cat(ranks).cpu().numpy(), K)))
 

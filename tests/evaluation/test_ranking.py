@@ -41,7 +41,7 @@ def naive(questions, scores, row):
 @pytest.mark.parametrize("k", [1, 10, 40])
 @pytest.mark.parametrize("tile", [1, 100, 1 << 22])
 def test_lists_and_ranks_are_those_of_a_sort_whatever_the_tile(dataset_by_time, exclude_seen, k, tile, monkeypatch):
-    monkeypatch.setattr(module, "TILE_SCORES", tile)
+    monkeypatch.setattr(module, "whole_rows", lambda num_items: max(1, tile // num_items))
     questions = questions_of(dataset_by_time, exclude_seen)
     scores = coarse_scores(questions)
     found = rank_all(questions, scores, k)
