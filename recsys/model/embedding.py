@@ -95,3 +95,7 @@ class EventEmbedding(nn.Module):
 
     def forward(self, items_BLD: Tensor) -> Tensor:
         return self.dropout(self.positions(items_BLD * self.scale))
+
+    def packed(self, items_ND: Tensor, columns_N: Tensor) -> Tensor:
+        """The same without padding."""
+        return self.dropout(self.positions.packed(items_ND * self.scale, columns_N))

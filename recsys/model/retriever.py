@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from recsys.data.item_features import ItemFeatures
 from recsys.model.embedding import CatalogueShape, EventEmbedding, FeatureEmbedding, ItemTower
 from recsys.model.scores import DotConfig, ScoreConfig
-from recsys.nn.context import SequenceContext
+from recsys.nn.context import Packing, SequenceContext
 from recsys.nn.encoder import Encoder, EncoderConfig
 
 
@@ -51,6 +51,11 @@ class Retriever(nn.Module):
         """[B, L] right-padded item indices -> [B, L, D]: at t, the user as known after click t."""
         hidden_BLD = self.encoder(self.embed(self.clicked(items_BL)), SequenceContext(lengths_B))
         return self.score.user(hidden_BLD)
+
+    def encode_packed(self, items_N: Tensor, lengths_B: Tensor, packing: Packing) -> Tensor:
+        """[N] items, row behind row -> [N, D]: what `encode` gives at the positions that are no padding."""
+        x_ND = self.embed.packed(self.clicked(items_N), packing.columns_N)
+        return self.score.user(self.encoder(x_ND, SequenceContext(lengths_B, packing=packing)))
 
     def user_vectors(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
         """[B, L] -> [B, D]: the user after the last click. Every length is at least 1."""

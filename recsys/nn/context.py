@@ -7,7 +7,39 @@ feed-forward.
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Rows laid one behind the other without padding, [N, D] in the place of [B, L, D].
+
+    Row b is x_ND[offsets_B1[b] : offsets_B1[b + 1]]. Position n stands at `positions_N[n]` of [B * L], with L `width`.
+    """
+
+    offsets_B1: Tensor
+    positions_N: Tensor
+    width: int
+
+    @classmethod
+    def of(cls, lengths_B: Tensor, positions_N: Tensor, width: int) -> "Packing":
+        return cls(F.pad(lengths_B.cumsum(0), (1, 0)).int(), positions_N, width)
+
+    @property
+    def columns_N(self) -> Tensor:
+        """Where in its row each position stands."""
+        return self.positions_N % self.width
+
+    def pack(self, x_BL: Tensor) -> Tensor:
+        """[B, L, ...] -> [N, ...]"""
+        return x_BL.flatten(0, 1).index_select(0, self.positions_N)
+
+    def unpack(self, x_N: Tensor) -> Tensor:
+        """[N, ...] -> [B, L, ...], zero where there is padding."""
+        shape = (len(self.offsets_B1) - 1, self.width)
+        flat = x_N.new_zeros(shape[0] * shape[1], *x_N.shape[1:])
+        return flat.index_copy(0, self.positions_N, x_N).unflatten(0, shape)
 
 
 @dataclass(frozen=True)
@@ -15,11 +47,13 @@ class SequenceContext:
     """Histories lie left-aligned: row b is real on [0, lengths_B[b]) and padding behind.
 
     Under causality no real position can see the padding behind it, so causal mixers need no mask at all.
+    With a `packing` there is no padding, and what would be [B, L, D] is [N, D].
     """
 
     lengths_B: Tensor
     times_BL: Tensor | None = None
     causal: bool = True
+    packing: Packing | None = None
 
     def valid_BL(self, length: int) -> Tensor:
         """True where a position holds a click."""

@@ -16,3 +16,7 @@ class LearnedPositions(nn.Module):
 
     def forward(self, x_BLD: Tensor) -> Tensor:
         return x_BLD + self.table_LD[: x_BLD.shape[1]]
+
+    def packed(self, x_ND: Tensor, columns_N: Tensor) -> Tensor:
+        """The same of positions that say where they stand."""
+        return x_ND + self.table_LD.index_select(0, columns_N)

@@ -7,6 +7,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from recsys.data.windows import WindowKind
 from recsys.model.objectives import FullSoftmaxConfig, ObjectiveConfig
 from recsys.section import Section
+from recsys.training.layouts import LayoutKind
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -41,6 +42,9 @@ class TrainingConfig(Section):
     """Processes of data-parallel training, one a device; a batch holds the token budget of each."""
     precision: Literal["auto", "32", "bf16-mixed"] = "auto"
     """auto: bf16-mixed on CUDA, 32 on the CPU."""
+    layout: LayoutKind = "padded"
+    """`padded`: to the longest row of a batch, whose lengths differ little; `packed`: none, for the variable-length
+    attention of CUDA in bf16."""
     compile: bool = False
     """Fuse the encoder's kernels with torch.compile: tens of seconds before the first step, and a C++ compiler."""
     threads: PositiveInt | None = None
@@ -48,4 +52,4 @@ class TrainingConfig(Section):
     checkpoint_minutes: PositiveFloat = 1.0
     """How much work a crash may cost. An epoch's end is always saved."""
     validation_users: PositiveInt = 20_000
-    """At most so many users are ranked after each epoch, the same ones every time."""
+    """At most so many users are ranked after each epoch, the same ones every time; fewer from 50,000 items on."""

@@ -25,6 +25,7 @@ from recsys.training.config import TrainingConfig
 from recsys.training.hardware import Hardware, choose_hardware
 from recsys.training.identity import Identity, refusal
 from recsys.training.interrupts import Forwarding
+from recsys.training.layouts import LAYOUTS
 from recsys.training.loaders import EpochLoader
 from recsys.training.outcome import RECORD, Finish, TrainingOutcome, read_outcome
 from recsys.training.progress import Progress
@@ -162,7 +163,7 @@ def build_task(job: RetrievalJob) -> RetrievalTask:
     retriever = Retriever.for_catalogue(job.model, len(dataset.items), dataset.features.inputs)
     counts_V = torch.from_numpy(dataset.training_counts())
     objective = job.training.objective.build(counts_V, torch.tensor(dataset.candidates))
-    task = RetrievalTask(retriever, objective, job.training.optimizer)
+    task = RetrievalTask(retriever, objective, job.training.optimizer, LAYOUTS[job.training.layout])
     for tower in task.sampled_towers:
         tower.has_sparse_gradient = job.training.devices == 1  # ranks exchange dense ones only
     return task

@@ -11,6 +11,7 @@ from recsys.model.embedding import ItemTower
 from recsys.model.objectives import Objective
 from recsys.model.retriever import Retriever
 from recsys.training.config import OptimizerConfig
+from recsys.training.layouts import Layout, padded
 from recsys.training.optimizer import build_optimizer
 from recsys.training.rows import clip_gradients_, summed_rows
 
@@ -18,19 +19,21 @@ from recsys.training.rows import clip_gradients_, summed_rows
 class RetrievalTask(pl.LightningModule):
     """Predicts every window's next click at every position; loss on valid positions only."""
 
-    def __init__(self, retriever: Retriever, objective: Objective, optimizer: OptimizerConfig) -> None:
+    def __init__(
+        self, retriever: Retriever, objective: Objective, optimizer: OptimizerConfig, layout: Layout = padded
+    ) -> None:
         super().__init__()
         self.retriever = retriever
         self.objective = objective
         self.optimizer_config = optimizer
+        self.layout = layout
         towers = [module for module in retriever.modules() if isinstance(module, ItemTower)]
         self.sampled_towers = [] if objective.scores_whole_catalogue else towers
         """Of whose items a batch uses few."""
 
     def training_step(self, batch: SequenceBatch) -> Tensor:
-        user_BLD = self.retriever.encode(batch.items_BL, batch.lengths_B)
-        user_ND, targets_N = batch.without_padding(user_BLD), batch.without_padding(batch.targets_BL)
-        loss = self.objective(self.retriever, user_ND, targets_N)
+        user_ND = self.layout(self.retriever, batch)
+        loss = self.objective(self.retriever, user_ND, batch.without_padding(batch.targets_BL))
         # DDP averages gradients over ranks; the mean wanted is the one over all ranks' targets
         return loss * (self.trainer.world_size / batch.num_targets)
 

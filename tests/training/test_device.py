@@ -10,6 +10,8 @@ from recsys.data.batches import Shard
 from recsys.data.clicks import MappedClicks, ResidentClicks
 from recsys.errors import Interrupted
 from recsys.model.losses import softmax_loss
+from recsys.nn.context import Packing
+from recsys.nn.mixers.packed import packed_attention
 from recsys.training.fit import build_batches, fit_retriever
 from recsys.training.loaders import EpochLoader
 from recsys.training.progress import Progress
@@ -98,3 +100,25 @@ def test_the_full_softmax_under_autocast_is_the_naive_one():
     torch.testing.assert_close(loss, naive, rtol=1e-2, atol=1.0)
     ours, theirs = (torch.autograd.grad(value, user_ND, retain_graph=True)[0] for value in (loss, naive))
     torch.testing.assert_close(ours, theirs, rtol=0.1, atol=0.1)
+
+
+def test_packed_attention_is_padded_attention():
+    torch.manual_seed(0)
+    lengths_B = torch.tensor([3, 1, 50, 4], device="cuda")
+    positions_N = (torch.arange(50, device="cuda") < lengths_B[:, None]).flatten().nonzero()[:, 0]
+    packing = Packing.of(lengths_B, positions_N, 50)
+    parts = [torch.randn(58, 2, 32, device="cuda", requires_grad=True) for _ in range(3)]
+    results = []
+    for dtype in (torch.bfloat16, torch.float32):
+        mixed_NHK = packed_attention(*(part.to(dtype) for part in parts), packing)
+        results.append([mixed_NHK.float(), *torch.autograd.grad(mixed_NHK.float().square().sum(), parts)])
+    for rounded, exact in zip(*results, strict=True):
+        assert (rounded - exact).norm() < 0.03 * exact.norm()
+
+
+def test_training_on_packed_rows_learns_as_on_padded_ones(changed, tmp_path):
+    losses = []
+    for layout in ("padded", "packed"):
+        job = changed({**CUDA, "layout": layout}, {"dropout": 0.0, "dim": 16}, directory=tmp_path / layout)
+        losses.append(fit_retriever(job, tell=lambda _: None).history[-1].loss)
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from recsys.nn.context import SequenceContext
 from recsys.nn.mixers.mixer import Mixer
+from recsys.nn.mixers.packed import packed_attention
 from recsys.section import Section
 
 
@@ -32,6 +33,9 @@ class SoftmaxAttention(Mixer):
         self.to_out = nn.Linear(dim, dim, bias=False)
 
     def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
+        if context.packing is not None:
+            q, k, v = self.to_qkv(x_BLD).unflatten(-1, (3, self.num_heads, -1)).unbind(1)
+            return self.to_out(packed_attention(q, k, v, context.packing).flatten(1))
         q, k, v = (split_heads(part, self.num_heads) for part in self.to_qkv(x_BLD).chunk(3, dim=-1))
         if context.causal:
             mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)

@@ -1,0 +1,25 @@
+"""How a batch lies while it is encoded: padded to its longest row, or packed. Either gives [N, D] at its clicks."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from torch import Tensor
+
+from recsys.data.batches import SequenceBatch
+from recsys.model.retriever import Retriever
+from recsys.nn.context import Packing
+
+Layout = Callable[[Retriever, SequenceBatch], Tensor]
+LayoutKind = Literal["padded", "packed"]
+
+
+def padded(retriever: Retriever, batch: SequenceBatch) -> Tensor:
+    return batch.without_padding(retriever.encode(batch.items_BL, batch.lengths_B))
+
+
+def packed(retriever: Retriever, batch: SequenceBatch) -> Tensor:
+    packing = Packing.of(batch.lengths_B, batch.positions_N, batch.items_BL.shape[1])
+    return retriever.encode_packed(batch.without_padding(batch.items_BL), batch.lengths_B, packing)
+
+
+LAYOUTS: dict[LayoutKind, Layout] = {"padded": padded, "packed": packed}
