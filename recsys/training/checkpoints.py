@@ -7,7 +7,7 @@ do not notice a flipped bit, so a file here is the checkpoint followed by the sh
 import hashlib
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import torch
 from pytorch_lightning.plugins.io import CheckpointIO
@@ -26,11 +26,10 @@ class DurableCheckpointIO(CheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         last = Path(path)
-        payload = io.BytesIO()
-        torch.save({**checkpoint, FORMAT_KEY: FORMAT_VERSION}, payload)
         with replaced_file(last.with_name(NEXT)) as temporary, temporary.open("wb") as file:
-            file.write(payload.getbuffer())
-            file.write(hashlib.sha256(payload.getbuffer()).digest())
+            hashed = _Hashed(file)
+            torch.save({**checkpoint, FORMAT_KEY: FORMAT_VERSION}, cast(BinaryIO, hashed))
+            file.write(hashed.sha256.digest())
         if last.exists():
             last.replace(last.with_name(PREVIOUS))
         last.with_name(NEXT).replace(last)
@@ -46,6 +45,21 @@ class DurableCheckpointIO(CheckpointIO):
 
     def remove_checkpoint(self, path: str | Path) -> None:
         Path(path).unlink(missing_ok=True)
+
+
+class _Hashed:
+    """Passes on to a file, hashing what it passes: of a large catalogue a checkpoint need not stand in memory too."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.sha256 = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.sha256.update(data)
+        return self.file.write(data)
+
+    def flush(self) -> None:
+        self.file.flush()
 
 
 def read_verified(path: Path) -> bytes:
