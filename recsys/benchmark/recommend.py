@@ -71,7 +71,7 @@ def _matmul(recommender: Recommender, requests: Requests, rate: float) -> Matmul
     clicks = requests.clicks(0, min(NUM_AT_ONCE, len(requests))).only(bundle.known)
     lengths = np.sort(np.minimum(clicks.counts, bundle.manifest.max_length))
     lengths = lengths[lengths > 0]
-    buckets = length_buckets(lengths, BATCH_TOKENS)
+    buckets = length_buckets(lengths, BATCH_TOKENS[recommender.device.type])
     num_tokens = sum(len(rows) * int(lengths[rows[-1]]) for rows in buckets)
     shape = BatchShape.of(lengths, len(buckets), num_tokens)
     products = inference_products(

@@ -12,7 +12,8 @@ from recsys.data.histories import Histories
 from recsys.model.retriever import Retriever
 
 Int64 = NDArray[np.int64]
-BATCH_TOKENS = 1 << 14
+# On the CPU a batch's activations stay in cache; on a GPU it has to keep every core busy.
+BATCH_TOKENS = {"cpu": 1 << 12, "cuda": 1 << 16}
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def recent_pasts(
 
 
 @torch.inference_mode()
-def encode_pasts(retriever: Retriever, pasts: Pasts, *, batch_tokens: int = BATCH_TOKENS) -> Tensor:
+def encode_pasts(retriever: Retriever, pasts: Pasts, *, batch_tokens: int | None = None) -> Tensor:
     """[N, D] user vectors on the retriever's device, in the order of `pasts`; zero where there is nothing to read.
 
     The retriever should be in evaluation mode.
@@ -52,7 +53,7 @@ def encode_pasts(retriever: Retriever, pasts: Pasts, *, batch_tokens: int = BATC
     vectors_ND = torch.zeros(len(pasts), retriever.config.dim, device=device)
     order = np.argsort(pasts.lengths, kind="stable")
     order = order[pasts.lengths[order] > 0]
-    for rows in length_buckets(pasts.lengths[order], batch_tokens):
+    for rows in length_buckets(pasts.lengths[order], batch_tokens or BATCH_TOKENS[device.type]):
         chosen = order[rows]
         lengths = pasts.lengths[chosen]
         items_BL = gather_padded(pasts.items, pasts.starts[chosen], lengths).to(device)

@@ -52,8 +52,9 @@ class Retriever(nn.Module):
         hidden_BLD = self.encoder(self.embed(self.clicked(items_BL)), SequenceContext(lengths_B))
         return self.score.user(hidden_BLD)
 
-    def encode_packed(self, items_N: Tensor, lengths_B: Tensor, packing: Packing) -> Tensor:
-        """[N] items, row behind row -> [N, D]: what `encode` gives at the positions that are no padding."""
+    def encode_packed(self, items_N: Tensor, lengths_B: Tensor, *, positions_N: Tensor, width: int) -> Tensor:
+        """[N] items, row behind row -> [N, D]: `encode` at `positions_N` of [B * width], which are no padding."""
+        packing = Packing.of(lengths_B, positions_N, width)
         x_ND = self.embed.packed(self.clicked(items_N), packing.columns_N)
         return self.score.user(self.encoder(x_ND, SequenceContext(lengths_B, packing=packing)))
 

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from recsys.data.batches import SequenceBatch
 from recsys.model.retriever import Retriever
-from recsys.nn.context import Packing
 
 Layout = Callable[[Retriever, SequenceBatch], Tensor]
 LayoutKind = Literal["padded", "packed"]
@@ -18,8 +17,8 @@ def padded(retriever: Retriever, batch: SequenceBatch) -> Tensor:
 
 
 def packed(retriever: Retriever, batch: SequenceBatch) -> Tensor:
-    packing = Packing.of(batch.lengths_B, batch.positions_N, batch.items_BL.shape[1])
-    return retriever.encode_packed(batch.without_padding(batch.items_BL), batch.lengths_B, packing)
+    items_N, width = batch.without_padding(batch.items_BL), batch.items_BL.shape[1]
+    return retriever.encode_packed(items_N, batch.lengths_B, positions_N=batch.positions_N, width=width)
 
 
 LAYOUTS: dict[LayoutKind, Layout] = {"padded": padded, "packed": packed}

@@ -40,7 +40,8 @@ def test_packed_rows_are_encoded_as_padded_ones(num_blocks, kind):
     model = Retriever.for_catalogue(RetrieverConfig.model_validate(config), 20, ItemFeatures(())).eval()
     items_BL = torch.randint(1, 21, (len(LENGTHS), WIDTH)) * (torch.arange(WIDTH) < LENGTHS[:, None])
     padded_ND = packing().pack(model.encode(items_BL, LENGTHS))
-    packed_ND = model.encode_packed(packing().pack(items_BL), LENGTHS, packing())
+    items_N, positions_N = packing().pack(items_BL), packing().positions_N
+    packed_ND = model.encode_packed(items_N, LENGTHS, positions_N=positions_N, width=WIDTH)
     torch.testing.assert_close(packed_ND, padded_ND)
 
 
