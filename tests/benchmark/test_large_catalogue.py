@@ -1,6 +1,5 @@
 """A catalogue of a million items trains, on samples, about as fast as one of a few thousand."""
 
-import dataclasses
 import statistics
 from pathlib import Path
 
@@ -50,11 +49,16 @@ def test_a_million_items_train_at_six_tenths_of_the_speed_of_a_few_thousand(tmp_
             directory=tmp_path / str(num_items) / "model",
         )
         assert len(jobs[num_items].dataset.items) == num_items
+    loads = []
     for _ in range(3):
         for num_items, speed in speeds.items():
-            found = benchmark_training(dataclasses.replace(jobs[num_items]), seconds=6, tell=lambda _: None)
+            found = benchmark_training(jobs[num_items], seconds=6, tell=lambda _: None)
             print(f"{num_items:,} items:", *found.lines(), sep="\n  ")
             speed.append(found.clicks_per_second)
+            loads.append(found.load)
     ratio = statistics.median(large / small for small, large in zip(speeds[SMALL], speeds[LARGE], strict=True))
     print(f"a million items at {ratio:.0%} of the speed of {SMALL:,}")
+    noisy = [load.line() for load in loads if not load.is_clean]
+    if noisy:
+        pytest.skip(f"nothing can be said of speed here: {noisy[0]}")
     assert ratio >= 0.6
