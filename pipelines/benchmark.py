@@ -14,7 +14,7 @@ benchmark = typer.Typer(no_args_is_help=True, help="Measures speed and memory; s
 def train(
     config: Config,
     overrides: Overrides = None,
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long the throughput is measured.")] = 30.0,
+    seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="How long the throughput is measured.")] = 30.0,
 ) -> None:
     """Training clicks/s, memory, where the time goes, useful FLOP/s. Needs a prepared dataset."""
     from recsys.benchmark.commands import measure_training
@@ -27,7 +27,7 @@ def train(
 def recommend(
     config: Config,
     overrides: Overrides = None,
-    repeats: Annotated[int, typer.Option(min=1, help="How many whole runs; their median counts.")] = 3,
+    repeats: Annotated[int, typer.Option(min=1, max=1000, help="How many whole runs; their median counts.")] = 3,
 ) -> None:
     """Offline lists in users/s, memory, where the time goes, useful FLOP/s. Needs a published bundle."""
     from recsys.benchmark.commands import measure_recommending

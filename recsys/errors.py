@@ -65,9 +65,11 @@ class BundleError(RecsysError):
 
 
 class Interrupted(RecsysError):  # noqa: N818 - a state, not a fault
-    """A signal asked the process to stop; what was done so far is safe."""
+    """A signal asked the process to stop; what was done so far is safe, unless `left` says otherwise."""
 
-    def __init__(self, signal_number: int) -> None:
-        name = signal.Signals(signal_number).name
-        super().__init__(f"stopped ({name}); what was done is kept, and the same command goes on from there")
+    def __init__(
+        self, signal_number: int, left: str = "what was done is kept, and the same command goes on from there"
+    ) -> None:
+        super().__init__(f"stopped ({signal.Signals(signal_number).name}); {left}")
+        self.signal_number = signal_number
         self.exit_code = 128 + signal_number

@@ -1,11 +1,14 @@
 """What `recsys benchmark ...` does with a held workdir: measures, and leaves benchmark/<name>.json there."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from recsys.benchmark.recommend import benchmark_recommending
 from recsys.benchmark.results import Benchmark
 from recsys.benchmark.train import benchmark_training
+from recsys.errors import Interrupted
 from recsys.stages.recommend import published_recommender, wanted
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
@@ -21,6 +24,15 @@ class Measured:
         return [*self.benchmark.lines(), f"written to {self.file}"]
 
 
+@contextmanager
+def _thrown_away_when_stopped() -> Iterator[None]:
+    try:
+        yield
+    except Interrupted as stopped:
+        raise Interrupted(stopped.signal_number, "the measurement is thrown away") from None
+
+
+@_thrown_away_when_stopped()
 def measure_training(session: Session, *, seconds: float) -> Measured:
     """On the prepared dataset; no model is needed, and the workdir's is left alone."""
     session.demand_earlier(Stage.TRAIN)
@@ -28,6 +40,7 @@ def measure_training(session: Session, *, seconds: float) -> Measured:
     return Measured(found, found.write(session.config.workdir, "train"))
 
 
+@_thrown_away_when_stopped()
 def measure_recommending(session: Session, *, repeats: int) -> Measured:
     """With the published bundle; the workdir's recommendations are left alone."""
     session.demand_earlier(Stage.RECOMMEND)

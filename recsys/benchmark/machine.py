@@ -3,6 +3,8 @@
 import os
 import platform
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,12 @@ class Load(Section):
     @property
     def is_clean(self) -> bool:
         return self.others is not None and self.others <= CLEAN_SHARE
+
+    @classmethod
+    def worst(cls, loads: "Sequence[Load]") -> "Load":
+        """Of several stretches; unknown where one is."""
+        shares = [load.others for load in loads if load.others is not None]
+        return cls(others=max(shares) if len(shares) == len(loads) else None)
 
     def line(self) -> str:
         if self.others is None:
@@ -68,7 +76,7 @@ def _read() -> _Reading | None:
 def forget_peak_memory() -> None:
     """From here on, `peak_memory` is that of what follows."""
     path = PROC / "self" / "clear_refs"
-    if path.exists():
+    with suppress(OSError):  # where it is forbidden, the peak is that of the whole process
         path.write_text("5")
 
 

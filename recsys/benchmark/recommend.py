@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from recsys.benchmark.machine import LoadMeter, forget_peak_memory, peak_memory
+from recsys.benchmark.machine import Load, LoadMeter, forget_peak_memory, peak_memory
 from recsys.benchmark.products import BatchShape, MatmulRate, inference_products, seconds_of, useful_flop
 from recsys.benchmark.results import Matmul, RecommendBenchmark, Setting
 from recsys.data.batches import length_buckets
@@ -26,18 +26,21 @@ def benchmark_recommending(
 ) -> RecommendBenchmark:
     """The median of some whole runs, the parts of one, and matrix products alone."""
     tell(f"recommending to {len(requests):,} users, {repeats} times")
-    meter = LoadMeter()
+    runs = LoadMeter()
     forget_peak_memory()
     rates = [_users_per_second(recommender, requests, config) for _ in tqdm(range(repeats), disable=None)]
-    load, peak, rate = meter.load(), peak_memory(), statistics.median(rates)
-    device = recommender.device
+    loads, peak, rate = [runs.load()], peak_memory(), statistics.median(rates)
+    device, rest = recommender.device, LoadMeter()
+    shares = _shares(recommender, requests, config, len(requests) / rate)
+    matmul = _matmul(recommender, requests, rate)
+    loads.append(rest.load())
     return RecommendBenchmark(
         setting=Setting.here(str(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"),
-        load=load,
+        load=Load.worst(loads),
         peak_mb=peak,
         device_peak_mb=torch.cuda.max_memory_allocated() / 1e6 if device.type == "cuda" else None,
-        shares=_shares(recommender, requests, config, len(requests) / rate),
-        matmul=_matmul(recommender, requests, rate),
+        shares=shares,
+        matmul=matmul,
         users_per_second=rate,
         num_users=len(requests),
         k=config.k,

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from recsys.benchmark.machine import LoadMeter, forget_peak_memory, peak_memory
+from recsys.benchmark.machine import Load, LoadMeter, forget_peak_memory, peak_memory
 from recsys.benchmark.products import BatchShape, MatmulRate, seconds_of, training_products, useful_flop
 from recsys.benchmark.results import Matmul, Setting, TrainingBenchmark
 from recsys.data.batches import EpochPlan, Shard
@@ -29,21 +29,24 @@ def benchmark_training(job: RetrievalJob, *, seconds: float, tell: Callable[[str
             f"training.devices is {job.training.devices}, and a benchmark measures one process; use training.devices=1"
         )
     hardware, stopwatch = choose_hardware(job.training), Stopwatch(seconds)
-    tell(f"training on {hardware} for about {1.25 * seconds:.0f} seconds, then a validation")
-    meter = LoadMeter()
+    tell(f"training on {hardware} for {1.25 * seconds:.1f} seconds at least, then a validation")
+    training = LoadMeter()
     forget_peak_memory()
     _train(job, hardware, stopwatch)
-    load, peak = meter.load(), peak_memory()
+    loads, peak = [training.load()], peak_memory()
     lap = stopwatch.speed
     speed, plan = lap.clicks / lap.seconds, build_batches(job).plan(0, Shard())
     tell("timing matrix products of the same shapes")
+    products = LoadMeter()
+    matmul = _matmul(job, hardware, plan, speed)
+    loads.append(products.load())
     return TrainingBenchmark(
         setting=Setting.here(str(hardware)),
-        load=load,
+        load=Load.worst(loads),
         peak_mb=peak,
         device_peak_mb=torch.cuda.max_memory_allocated() / 1e6 if hardware.device == "cuda" else None,
         shares={part: spent / stopwatch.in_parts.seconds for part, spent in stopwatch.parts.items()},
-        matmul=_matmul(job, hardware, plan, speed),
+        matmul=matmul,
         clicks_per_second=speed,
         steps=lap.steps,
         seconds=lap.seconds,

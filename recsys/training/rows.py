@@ -14,7 +14,8 @@ def summed_rows(grad_VD: Tensor) -> Tensor:
     """The gradient as a sparse [V, D], its rows rising: a row's whole gradient at its first place, zero at its others.
 
     So the norm of its values is the norm of the gradient. To drop the repeats would be to ask the device how many
-    there are; of a dense gradient, which ranks exchange, the rows that are not zero have to be asked for.
+    there are; of a dense gradient, which ranks exchange, the rows that are not zero have to be asked for, and a row
+    in use whose gradient is zero is not among them.
     """
     if not grad_VD.is_sparse:
         rows_N = grad_VD.any(dim=1).nonzero().flatten()

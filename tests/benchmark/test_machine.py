@@ -21,6 +21,11 @@ def test_five_percent_is_clean_and_more_is_not():
     assert "NOT CLEAN: other processes took 5.1% of the CPU, more than 5%" in Load(others=0.051).line()
 
 
+def test_of_several_stretches_the_worst_counts():
+    assert Load.worst([Load(others=0.01), Load(others=0.2)]) == Load(others=0.2)
+    assert Load.worst([Load(others=0.01), Load(others=None)]) == Load(others=None)
+
+
 @linux
 def test_a_busy_process_beside_is_noticed_and_own_work_is_not():
     with subprocess.Popen([sys.executable, "-c", SPIN]) as other:

@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from recsys.benchmark.machine import Load, LoadMeter
 from recsys.benchmark.train import benchmark_training
 from recsys.data.batches import Shard
 from recsys.errors import ConfigError
@@ -63,6 +64,12 @@ def test_a_lap_ends_by_steps_and_seconds():
     assert not lap.ends_with(0.5)
     assert lap.ends_with(0.7)
     assert (lap.clicks, lap.steps) == (10 * (LEAST_STEPS - 1), LEAST_STEPS - 1)
+
+
+def test_matrix_products_beside_a_busy_process_are_not_clean(job, monkeypatch):  # noqa: F811
+    loads = iter([Load(others=0.0), Load(others=0.3)])
+    monkeypatch.setattr(LoadMeter, "load", lambda _: next(loads))
+    assert not measured(job, 0.01).load.is_clean
 
 
 def test_several_processes_are_refused(changed):  # noqa: F811

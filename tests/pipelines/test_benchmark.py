@@ -1,8 +1,11 @@
 """`recsys benchmark` as a user types it."""
 
 import json
+import signal
 
-from tests.pipelines.commands import assert_one_message, command
+import pytest
+
+from tests.pipelines.commands import assert_one_message, command, start
 from tests.pipelines.test_belief import own_home  # noqa: F401
 
 
@@ -39,7 +42,22 @@ def test_what_is_missing_is_told_with_what_to_run(home):
     assert_one_message(command(home, "benchmark", "recommend", "my.yaml"), "run `recsys train my.yaml` first")
 
 
-def test_impossible_options_are_refused(home):
-    done = command(home, "benchmark", "train", "my.yaml", "--seconds", "0")
+@pytest.mark.parametrize("seconds", ["0", "nan", "inf", "soon"])
+def test_impossible_options_are_refused(home, seconds):
+    done = command(home, "benchmark", "train", "my.yaml", "--seconds", seconds)
     assert done.returncode == 2
-    assert "0.1" in done.stderr
+    assert "--seconds" in done.stderr
+
+
+def test_a_measurement_that_is_stopped_leaves_nothing(own_home):  # noqa: F811
+    before = written(own_home)
+    process = start(own_home, "benchmark", "train", "my.yaml", "--seconds", "60")
+    for line in process.stderr:
+        if line.startswith("training on"):
+            break
+    assert (own_home / "run").is_dir()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.endswith("error: stopped (SIGINT); the measurement is thrown away\n")
+    assert written(own_home) == before
