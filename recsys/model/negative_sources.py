@@ -3,13 +3,15 @@
 Nothing here waits for a device. Shape letters: N positions, V items (row 0 is padding), S draws, C items of a source.
 """
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
 from recsys.errors import ConfigError
 
 
-class Source(nn.Module):
+class Source(nn.Module, ABC):
     """One of the distributions that negatives are drawn from, and a number of draws."""
 
     expected_V: Tensor
@@ -19,9 +21,9 @@ class Source(nn.Module):
         self.num_draws = num_draws
         self.register_buffer("expected_V", num_draws * shares_V, persistent=False)
 
+    @abstractmethod
     def draw(self, targets_N: Tensor) -> Tensor:
         """Items, given the batch's targets."""
-        raise NotImplementedError
 
     def expected(self, items_S: Tensor, num_targets: int) -> Tensor:  # noqa: ARG002 - the sources' one contract
         """How often each item is expected among this source's draws, in the eyes of any one position."""
