@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from recsys.benchmark.machine import Load
 from recsys.benchmark.train import benchmark_training
 from recsys.data.config import DataConfig
 from recsys.data.dataset import Dataset, open_dataset
@@ -17,6 +18,8 @@ from recsys.training.fit import RetrievalJob
 
 SMALL, LARGE = 3_416, 1_000_000
 USERS, CLICKS = 20_000, 2_000_000
+# The system's own threads, which write checkpoints of 1 GB to disk, take some percent.
+MOST_OTHERS = 0.2
 
 
 def catalogue(num_items: int, directory: Path) -> Dataset:
@@ -58,7 +61,7 @@ def test_a_million_items_train_at_six_tenths_of_the_speed_of_a_few_thousand(tmp_
             loads.append(found.load)
     ratio = statistics.median(large / small for small, large in zip(speeds[SMALL], speeds[LARGE], strict=True))
     print(f"a million items at {ratio:.0%} of the speed of {SMALL:,}")
-    noisy = [load.line() for load in loads if not load.is_clean]
-    if noisy:
-        pytest.skip(f"nothing can be said of speed here: {noisy[0]}")
+    worst = Load.worst(loads)
+    if worst.others is None or worst.others > MOST_OTHERS:
+        pytest.skip(f"nothing can be said of speed here: {worst.line()}")
     assert ratio >= 0.6
