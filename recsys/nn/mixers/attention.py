@@ -34,6 +34,7 @@ class SoftmaxAttention(Mixer):
 
     def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
         if context.packing is not None:
+            assert context.causal, "packed rows are read causally only"
             q, k, v = self.to_qkv(x_BLD).unflatten(-1, (3, self.num_heads, -1)).unbind(1)
             return self.to_out(packed_attention(q, k, v, context.packing).flatten(1))
         q, k, v = (split_heads(part, self.num_heads) for part in self.to_qkv(x_BLD).chunk(3, dim=-1))
