@@ -102,7 +102,7 @@ class Recommender:
     def user_vectors(self, known: Clicks) -> Tensor:
         """[users, D] on the recommender's device, of clicks that the model can read; zero where there are none."""
         starts = np.maximum(known.offsets[:-1], known.offsets[1:] - self.bundle.manifest.max_length)
-        return encode_pasts(self._retriever, Pasts(known.items, starts, known.offsets[1:] - starts))
+        return encode_pasts(self._retriever, Pasts(known.items, known.times, starts, known.offsets[1:] - starts))
 
     def similar(self, item: ItemId, *, k: int = 10) -> list[Neighbour]:
         """The k items of largest cosine with `item`, itself left out; UnknownItem has close matches in its text."""

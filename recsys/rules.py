@@ -14,10 +14,14 @@ Int64 = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Clicks:
-    """Several users' items, oldest first: user u's are items[offsets[u] : offsets[u + 1]]."""
+    """Several users' items, oldest first: user u's are items[offsets[u] : offsets[u + 1]].
+
+    `times` are those of the items, in microseconds; None where they are not known.
+    """
 
     items: NDArray[np.int32]
     offsets: Int64
+    times: Int64 | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -33,17 +37,18 @@ class Clicks:
         return cls(np.concatenate([np.zeros(0, np.int32), *histories]), np.cumsum([0, *lengths], dtype=np.int64))
 
     @classmethod
-    def of_stretches(cls, items: NDArray[np.int32], begins: Int64, ends: Int64) -> "Clicks":
+    def of_stretches(cls, items: NDArray[np.int32], times: Int64 | None, *, begins: Int64, ends: Int64) -> "Clicks":
         """User u's are items[begins[u] : ends[u]], out of one flat array."""
         lengths = ends - begins
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-        return cls(items[np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], lengths)], offsets)
+        index = np.arange(offsets[-1]) + np.repeat(begins - offsets[:-1], lengths)
+        return cls(items[index], offsets, None if times is None else times[index])
 
     def only(self, allowed: NDArray[np.bool_]) -> "Clicks":
         """Without the clicks on items that are not `allowed`, a mask over the catalogue."""
         kept = allowed[self.items]
         kept_before = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])
-        return Clicks(self.items[kept], kept_before[self.offsets])
+        return Clicks(self.items[kept], kept_before[self.offsets], None if self.times is None else self.times[kept])
 
 
 def most_popular(popularity: Int64, candidates: NDArray[np.bool_]) -> Int64:

@@ -39,7 +39,10 @@ def test_only_keeps_what_is_allowed_in_its_order(histories: list[list[int]], all
 def test_stretches_of_a_flat_array_may_overlap_skip_and_be_empty(bounds: list[list[int]]) -> None:
     items = np.arange(100, 110, dtype=np.int32)
     begins, ends = np.array(bounds, dtype=np.int64).reshape(-1, 2).T
-    assert as_lists(Clicks.of_stretches(items, begins, ends)) == [items[b:e].tolist() for b, e in bounds]
+    clicks = Clicks.of_stretches(items, items.astype(np.int64) * 2, begins=begins, ends=ends)
+    assert as_lists(clicks) == [items[b:e].tolist() for b, e in bounds]
+    assert clicks.times is not None
+    assert (clicks.times == 2 * clicks.items).all()
 
 
 def test_the_most_popular_are_candidates_and_ties_go_to_the_smaller_index() -> None:

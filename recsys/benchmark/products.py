@@ -15,6 +15,7 @@ from torch import nn
 
 from recsys.model.retriever import Retriever
 from recsys.nn.mixers.attention import SoftmaxAttention
+from recsys.nn.mixers.rotary import RotaryAttention
 
 TIMED_SECONDS = 0.15
 
@@ -94,11 +95,24 @@ def _forward_products(module: nn.Module, shape: BatchShape) -> list[Product]:
 
 
 def _last_products(mixer: SoftmaxAttention, shape: BatchShape) -> list[Product]:
-    """Scores and sum over the clicks themselves, for which no key and no value is made."""
+    """Scores and sum over the clicks themselves, for which no key and no value is made, unless each is turned."""
+    if isinstance(mixer, RotaryAttention):
+        return _last_rotary_products(mixer, shape)
     dim, useful = mixer.to_out.in_features, 2 * mixer.to_out.in_features * mixer.num_heads * shape.clicks
     return [
         Product((mixer.num_heads, dim, shape.width), useful, shape.rows),
         Product((mixer.num_heads, shape.width, dim), useful, shape.rows),
+    ]
+
+
+def _last_rotary_products(mixer: RotaryAttention, shape: BatchShape) -> list[Product]:
+    """Keys and values of all clicks (those of the last ones count among the layers), then one query a row."""
+    dim, heads = mixer.to_out.in_features, mixer.num_heads
+    attention, batch = 2 * dim * shape.clicks, shape.rows * heads
+    return [
+        Product((shape.tokens, dim, 2 * dim), 4 * dim * dim * (shape.clicks - shape.rows)),
+        Product((1, dim // heads, shape.width), attention, batch),
+        Product((1, shape.width, dim // heads), attention, batch),
     ]
 
 

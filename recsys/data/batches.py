@@ -27,6 +27,7 @@ BUCKET_RATIO = 1.1
 class SequenceBatch:
     """Right-padded clicks and what follows each of them; `targets_BL` is PADDING where there is nothing to predict.
 
+    `times_BL` are there where the model reads them, and mean nothing at padding.
     `positions_N` says where the clicks lie in [B * L], row by row. `num_targets` counts the targets of the whole batch,
     those on other ranks included.
     """
@@ -81,7 +82,7 @@ def lay_out(stretches: Stretches, *, lengths: Int64, num_targets: int) -> Sequen
     shift_B = range_of(len(lengths)) * width - (lengths_B.cumsum(0) - lengths_B)
     return SequenceBatch(
         items_BL=items_E[index_BL].long().where(real_BL, PADDING),
-        times_BL=None,  # no mixer reads them yet
+        times_BL=None if stretches.times_E is None else stretches.times_E[index_BL],
         lengths_B=lengths_B,
         targets_BL=items_E[index_BL + 1].long().where(real_BL, PADDING),
         positions_N=range_of(num_clicks) + shift_B.repeat_interleave(lengths_B, output_size=num_clicks),
@@ -157,8 +158,9 @@ class TrainingBatches:
     def iterate(
         self, plan: EpochPlan, *, first: int, shard: Shard, clicks: Clicks | None = None
     ) -> Iterator[SequenceBatch]:
-        """On the device of `clicks`; without, on the CPU from the mapped file."""
-        clicks = clicks or MappedClicks(self.dataset.histories.items, torch.device("cpu"))
+        """On the device of `clicks`; without, on the CPU from the mapped files, times included."""
+        histories = self.dataset.histories
+        clicks = clicks or MappedClicks(histories.items, histories.times, torch.device("cpu"))
         read = clicks.reader(plan.windows)
         for batch in range(first, len(plan)):
             rows = plan.rows(batch, shard)

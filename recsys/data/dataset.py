@@ -10,7 +10,7 @@ data_report.json rejected.parquet       for people
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -100,8 +100,13 @@ class Dataset:
         clicked = np.asarray(self.histories.items)[self.split.in_training(self.histories)]
         return np.bincount(clicked, minlength=len(self.items) + 1)
 
-    def __reduce__(self) -> tuple[Callable[[Path], "Dataset"], tuple[Path]]:
-        return open_dataset, (self.directory,)
+    def with_validation(self) -> "Dataset":
+        """The same with the validation clicks among those that train. Candidates and known items stay as they are."""
+        return replace(self, split=Split(self.split.validation_end, self.split.validation_end))
+
+    def __reduce__(self) -> tuple[Callable[[Path, bool], "Dataset"], tuple[Path, bool]]:
+        trains_all = self.split.train_end is self.split.validation_end
+        return _reopened, (self.directory, trains_all)
 
 
 def read_manifest(directory: Path) -> DatasetManifest:
@@ -135,6 +140,11 @@ def open_dataset(directory: Path) -> Dataset:
         features=ItemFeatures.open(directory),
         titles=Titles.open(directory),
     )
+
+
+def _reopened(directory: Path, trains_all: bool) -> Dataset:
+    dataset = open_dataset(directory)
+    return dataset.with_validation() if trains_all else dataset
 
 
 def _damaged(path: Path, what: str) -> BundleError:

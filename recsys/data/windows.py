@@ -4,6 +4,7 @@ A window [start, stop) of the flat click arrays trains on stop - start - 1 targe
 read and the clicks at [start + 1, stop) predicted. With L = 4 and a history a b c d e f g h i j,
 
     last    reads  f g h i                    predicts  g h i j
+    random  reads  c d e f                    predicts  d e f g                    (begin drawn anew each epoch)
     all     reads  a b | c d e f | g h i      predicts  b c | d e f g | h i j      (offset drawn anew each epoch)
 
 Numbers and arrays only: knows neither batches nor tensors.
@@ -20,7 +21,7 @@ from recsys.data.histories import Histories
 from recsys.data.split import Split
 
 Int64 = NDArray[np.int64]
-WindowKind = Literal["last", "all"]
+WindowKind = Literal["last", "random", "all"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,13 @@ def last_windows(whole: Windows, max_length: int, _: np.random.Generator) -> Win
     return Windows(whole.users, np.maximum(whole.starts, whole.stops - 1 - max_length), whole.stops)
 
 
+def random_windows(whole: Windows, max_length: int, random: np.random.Generator) -> Windows:
+    """One stretch of `max_length` targets of each user, any of them equally often; all of a shorter history."""
+    spare = np.maximum(whole.lengths - max_length, 0)
+    starts = whole.starts + random.integers(0, spare + 1)
+    return Windows(whole.users, starts, np.minimum(starts + max_length + 1, whole.stops))
+
+
 def all_windows(whole: Windows, max_length: int, random: np.random.Generator) -> Windows:
     """Every training click as a target exactly once, cut at a random offset where a history is longer than L."""
     targets = whole.lengths
@@ -72,5 +80,6 @@ def all_windows(whole: Windows, max_length: int, random: np.random.Generator) ->
 
 CUTS: dict[WindowKind, Callable[[Windows, int, np.random.Generator], Windows]] = {
     "last": last_windows,
+    "random": random_windows,
     "all": all_windows,
 }

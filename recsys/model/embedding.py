@@ -10,9 +10,16 @@ from torch import Tensor, nn
 
 from recsys.data.item_features import ItemFeature, ItemFeatures
 from recsys.data.vocabulary import PADDING
+from recsys.nn.context import SequenceContext
 from recsys.nn.dropout import Dropout
-from recsys.nn.positions import LearnedPositions
 from recsys.section import Section
+
+OWN_SHARE = 0.1
+"""Of the length of a feature's vector, how long an item's own is before training.
+
+Items then begin as what their features say, and differ as far as their clicks tell them apart. Where there are no
+features it keeps the first logits flat, and rare items near the middle.
+"""
 
 
 class FeatureShape(Section):
@@ -68,13 +75,15 @@ class ItemTower(nn.Module):
 
     def __init__(self, shape: CatalogueShape, dim: int) -> None:
         super().__init__()
-        self.weight_VD = nn.Parameter(torch.randn(shape.num_items + 1, dim) * dim**-0.5)
+        self.weight_VD = nn.Parameter(torch.randn(shape.num_items + 1, dim) * (OWN_SHARE * dim**-0.5))
         self.features = nn.ModuleList(FeatureEmbedding(shape.num_items, feature, dim) for feature in shape.features)
 
-    def forward(self, items: Tensor) -> Tensor:
-        """[...] item indices -> [..., D]"""
+    def forward(self, items: Tensor, *, hidden_share: float = 0.0) -> Tensor:
+        """[...] item indices -> [..., D]; of a share of them, drawn anew each time, the features' part alone."""
         flat_N = items.flatten()
         vectors_ND = F.embedding(flat_N, self.weight_VD, sparse=self.has_sparse_gradient)
+        if hidden_share:
+            vectors_ND = vectors_ND * (torch.rand(len(flat_N), 1, device=flat_N.device) >= hidden_share)
         for feature in self.features:
             vectors_ND = vectors_ND + feature(flat_N)
         return (vectors_ND * (flat_N != PADDING)[:, None]).unflatten(0, items.shape)
@@ -85,17 +94,15 @@ class ItemTower(nn.Module):
 
 
 class EventEmbedding(nn.Module):
-    """A click as the encoder reads it: its item's vector, at unit scale, plus where it stands in the window."""
+    """A click as the encoder reads it: its item's vector, at unit scale, where it stands and how long it took."""
 
-    def __init__(self, max_length: int, dim: int, dropout: float) -> None:
+    def __init__(self, positions: nn.Module, gaps: nn.Module, *, dim: int, dropout: float) -> None:
         super().__init__()
         self.scale = dim**0.5
-        self.positions = LearnedPositions(max_length, dim)
+        self.positions = positions
+        self.gaps = gaps
         self.dropout = Dropout(dropout)
 
-    def forward(self, items_BLD: Tensor) -> Tensor:
-        return self.dropout(self.positions(items_BLD * self.scale))
-
-    def packed(self, items_ND: Tensor, columns_N: Tensor) -> Tensor:
-        """The same without padding."""
-        return self.dropout(self.positions.packed(items_ND * self.scale, columns_N))
+    def forward(self, items_BLD: Tensor, context: SequenceContext) -> Tensor:
+        """[B, L, D] -> [B, L, D], or [N, D] of packed rows."""
+        return self.dropout(self.gaps(self.positions(items_BLD * self.scale, context), context))

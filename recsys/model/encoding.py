@@ -18,9 +18,13 @@ BATCH_TOKENS = {"cpu": 1 << 12, "cuda": 1 << 16}
 
 @dataclass(frozen=True)
 class Pasts:
-    """What the model reads of each user: items[starts[n] : starts[n] + lengths[n]], oldest first; 0 is nothing."""
+    """What the model reads of each user: items[starts[n] : starts[n] + lengths[n]], oldest first; 0 is nothing.
+
+    `times` are those of `items`; None where they are not known.
+    """
 
     items: NDArray[np.int32]
+    times: Int64 | None
     starts: Int64
     lengths: Int64
 
@@ -35,12 +39,12 @@ def recent_pasts(
     begins = np.asarray(histories.offsets)[users]
     if known_V[1:].all():
         starts = np.maximum(begins, ends - max_length)
-        return Pasts(histories.items, starts, ends - starts)
+        return Pasts(histories.items, histories.times, starts, ends - starts)
     # a known click's place among the known ones is a prefix sum, so skipping costs one pass and no loop
     known = known_V[histories.items]
     before = np.concatenate([[0], np.cumsum(known)])
     starts = np.maximum(before[begins], before[ends] - max_length)
-    return Pasts(np.asarray(histories.items)[known], starts, before[ends] - starts)
+    return Pasts(np.asarray(histories.items)[known], histories.times[known], starts, before[ends] - starts)
 
 
 @torch.inference_mode()
@@ -57,6 +61,9 @@ def encode_pasts(retriever: Retriever, pasts: Pasts, *, batch_tokens: int | None
         chosen = order[rows]
         lengths = pasts.lengths[chosen]
         items_BL = gather_padded(pasts.items, pasts.starts[chosen], lengths).to(device)
-        hidden_BD = retriever.user_vectors(items_BL, torch.from_numpy(lengths).to(device))
+        times_BL = None
+        if pasts.times is not None and retriever.config.reads_times:
+            times_BL = gather_padded(pasts.times, pasts.starts[chosen], lengths).to(device)
+        hidden_BD = retriever.user_vectors(items_BL, torch.from_numpy(lengths).to(device), times_BL)
         vectors_ND[torch.from_numpy(chosen).to(device)] = hidden_BD.float()
     return vectors_ND

@@ -4,6 +4,7 @@ Shape letters: N positions, V items (row 0 is padding), D width.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
@@ -26,6 +27,16 @@ def softmax_loss(user_ND: Tensor, items_VD: Tensor, targets_N: Tensor) -> Tensor
         user_ND, items_VD = user_ND.to(dtype), items_VD.to(dtype)
     loss: Tensor = _ChunkedSoftmax.apply(user_ND, items_VD[1:], targets_N - 1)  # type: ignore[no-untyped-call]
     return loss
+
+
+def smoothing_loss(user_ND: Tensor, items_VD: Tensor, targets_N: Tensor, smoothing: float) -> Tensor:
+    """What label smoothing (Szegedy et al. 2016, https://arxiv.org/abs/1512.00567) adds to `softmax_loss`.
+
+    Against (1 - s) of the target and s / V of every item the cross-entropy is s (target's score - mean score) larger,
+    and the mean score is the score of the mean item: nothing here is as large as the catalogue times the positions.
+    """
+    margins_ND = F.embedding(targets_N, items_VD) - items_VD[1:].mean(dim=0)
+    return smoothing * (user_ND * margins_ND).float().sum()
 
 
 def chunk_positions(num_items: int, device: torch.device) -> int:

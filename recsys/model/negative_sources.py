@@ -25,7 +25,7 @@ class Source(nn.Module, ABC):
     def draw(self, targets_N: Tensor) -> Tensor:
         """Items, given the batch's targets."""
 
-    def expected(self, items_S: Tensor, num_targets: int) -> Tensor:  # noqa: ARG002 - the sources' one contract
+    def expected(self, items_S: Tensor, num_targets: int) -> Tensor:
         """How often each item is expected among this source's draws, in the eyes of any one position."""
         return self.expected_V[items_S]
 
@@ -39,7 +39,7 @@ class UniformSource(Source):
         super().__init__(shares_of(candidates_V), num_draws)
         self.register_buffer("items_C", candidates_V.nonzero().flatten(), persistent=False)
 
-    def draw(self, targets_N: Tensor) -> Tensor:  # noqa: ARG002
+    def draw(self, targets_N: Tensor) -> Tensor:
         return _pick(self.num_draws, self.items_C)
 
 
@@ -56,7 +56,7 @@ class PopularitySource(Source):
         self.register_buffer("items_C", items_C, persistent=False)
         self.register_buffer("cumulative_C", cumulative_C, persistent=False)
 
-    def draw(self, targets_N: Tensor) -> Tensor:  # noqa: ARG002
+    def draw(self, targets_N: Tensor) -> Tensor:
         quantile_S = _quantiles(self.num_draws, self.cumulative_C.device)
         place_S = torch.searchsorted(self.cumulative_C, quantile_S, right=True)
         return self.items_C[place_S.clamp_(max=len(self.items_C) - 1)]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Protocol, Self
 from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from recsys.model.losses import softmax_loss
+from recsys.model.losses import smoothing_loss, softmax_loss
 from recsys.model.negative_sources import UniformSource
 from recsys.model.negatives import NegativeMixture, NegativeSampler
 from recsys.model.retriever import Retriever
@@ -25,8 +25,14 @@ class Objective(Protocol):
 class FullSoftmax(nn.Module):
     scores_whole_catalogue = True
 
+    def __init__(self, smoothing: float) -> None:
+        super().__init__()
+        self.smoothing = smoothing
+
     def forward(self, retriever: Retriever, user_ND: Tensor, targets_N: Tensor) -> Tensor:
-        return softmax_loss(user_ND, retriever.item_vectors(), targets_N)
+        items_VD = retriever.item_vectors()
+        loss = softmax_loss(user_ND, items_VD, targets_N)
+        return loss + smoothing_loss(user_ND, items_VD, targets_N, self.smoothing) if self.smoothing else loss
 
 
 class SampledObjective(nn.Module):
@@ -54,9 +60,11 @@ class FullSoftmaxConfig(Section):
     """Exact softmax over the whole catalogue, in chunks."""
 
     kind: Literal["softmax"] = "softmax"
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Share of each target's probability that is spread over the whole catalogue."""
 
-    def build(self, counts_V: Tensor, candidates_V: Tensor) -> FullSoftmax:  # noqa: ARG002 - the objectives' one contract
-        return FullSoftmax()
+    def build(self, counts_V: Tensor, candidates_V: Tensor) -> FullSoftmax:
+        return FullSoftmax(self.label_smoothing)
 
 
 class SampledSoftmaxConfig(Section):
@@ -83,7 +91,7 @@ class BceConfig(Section):
     num_negatives: PositiveInt = 256
     """Draws a batch, shared by its positions."""
 
-    def build(self, counts_V: Tensor, candidates_V: Tensor) -> SampledObjective:  # noqa: ARG002
+    def build(self, counts_V: Tensor, candidates_V: Tensor) -> SampledObjective:
         return SampledObjective(NegativeSampler([UniformSource(candidates_V, self.num_negatives)]), bce_loss)
 
 
@@ -96,7 +104,7 @@ class GbceConfig(Section):
     calibration: Annotated[float, Field(ge=0.0, le=1.0)] = 0.75
     """The paper's t, from 0, which is BCE, to 1, calibrated probabilities."""
 
-    def build(self, counts_V: Tensor, candidates_V: Tensor) -> SampledObjective:  # noqa: ARG002
+    def build(self, counts_V: Tensor, candidates_V: Tensor) -> SampledObjective:
         # draws that hit the target do not count: of every other item this many are expected
         sampling_rate = self.num_negatives / int(candidates_V.sum())
         loss = partial(gbce_loss, beta=gbce_beta(sampling_rate=sampling_rate, calibration=self.calibration))

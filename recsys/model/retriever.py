@@ -6,7 +6,7 @@ https://arxiv.org/abs/1808.09781). Shape letters: B histories, L positions, V it
 
 from typing import Literal, Self
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from recsys.data.item_features import ItemFeatures
@@ -14,14 +14,33 @@ from recsys.model.embedding import CatalogueShape, EventEmbedding, FeatureEmbedd
 from recsys.model.scores import DotConfig, ScoreConfig
 from recsys.nn.context import Packing, SequenceContext
 from recsys.nn.encoder import Encoder, EncoderConfig
+from recsys.nn.gaps import GapsConfig, NoGapsConfig
+from recsys.nn.positions import POSITIONS, PositionKind
 
 
 class RetrieverConfig(EncoderConfig):
     max_length: PositiveInt = 200
     """L: how many of a user's most recent clicks are read."""
+    item_dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Share of clicks of which the model reads the item's features alone, while training. Where items have no features,
+    such a click is there, and tells nothing."""
+    positions: PositionKind = "none"
+    """Learned and added to each click, counted from the window's `start` or its `end`; or `none`, which leaves order to
+    the mixer."""
+    gaps: GapsConfig = NoGapsConfig()
+    """What a click tells of the time since the click before it."""
     score: ScoreConfig = DotConfig()
     item_table: Literal["tied", "own"] = "tied"
     """Whether candidates are scored by the table that embeds clicks, or by one of their own."""
+
+    @property
+    def reads_times(self) -> bool:
+        """Whether the model wants to know when clicks happened."""
+        return self.gaps.floor_seconds is not None
+
+    def build_event_embedding(self) -> EventEmbedding:
+        positions = POSITIONS[self.positions](self.max_length, self.dim)
+        return EventEmbedding(positions, self.gaps.build(self.dim), dim=self.dim, dropout=self.dropout)
 
 
 class Retriever(nn.Module):
@@ -33,7 +52,7 @@ class Retriever(nn.Module):
         self.shape = shape
         self.clicked = ItemTower(shape, config.dim)
         self.scored = self.clicked if config.item_table == "tied" else ItemTower(shape, config.dim)
-        self.embed = EventEmbedding(config.max_length, config.dim, config.dropout)
+        self.embed = config.build_event_embedding()
         self.encoder = Encoder(config)
         self.score = config.score.build()
 
@@ -47,21 +66,29 @@ class Retriever(nn.Module):
                 embedding.assign(feature)
         return retriever
 
-    def encode(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
-        """[B, L] right-padded item indices -> [B, L, D]: at t, the user as known after click t."""
-        hidden_BLD = self.encoder(self.embed(self.clicked(items_BL)), SequenceContext(lengths_B))
-        return self.score.user(hidden_BLD)
+    def encode(self, items_BL: Tensor, lengths_B: Tensor, times_BL: Tensor | None = None) -> Tensor:
+        """[B, L] right-padded item indices -> [B, L, D]: at t, the user as known after click t.
 
-    def encode_packed(self, items_N: Tensor, lengths_B: Tensor, *, positions_N: Tensor, width: int) -> Tensor:
+        `times_BL` in microseconds; a model that reads gaps takes them for unknown where there are none.
+        """
+        context = SequenceContext(lengths_B, times_BL)
+        return self.score.user(self.encoder(self._embedded(items_BL, context), context))
+
+    def encode_packed(
+        self, items_N: Tensor, lengths_B: Tensor, times_BL: Tensor | None = None, *, positions_N: Tensor, width: int
+    ) -> Tensor:
         """[N] items, row behind row -> [N, D]: `encode` at `positions_N` of [B * width], which are no padding."""
-        packing = Packing.of(lengths_B, positions_N, width)
-        x_ND = self.embed.packed(self.clicked(items_N), packing.columns_N)
-        return self.score.user(self.encoder(x_ND, SequenceContext(lengths_B, packing=packing)))
+        context = SequenceContext(lengths_B, times_BL, packing=Packing.of(lengths_B, positions_N, width))
+        return self.score.user(self.encoder(self._embedded(items_N, context), context))
 
-    def user_vectors(self, items_BL: Tensor, lengths_B: Tensor) -> Tensor:
+    def user_vectors(self, items_BL: Tensor, lengths_B: Tensor, times_BL: Tensor | None = None) -> Tensor:
         """[B, L] -> [B, D]: the user after the last click. Every length is at least 1."""
-        hidden_BD = self.encoder.last(self.embed(self.clicked(items_BL)), SequenceContext(lengths_B))
-        return self.score.user(hidden_BD)
+        context = SequenceContext(lengths_B, times_BL)
+        return self.score.user(self.encoder.last(self._embedded(items_BL, context), context))
+
+    def _embedded(self, items: Tensor, context: SequenceContext) -> Tensor:
+        hidden_share = self.config.item_dropout if self.training else 0.0
+        return self.embed(self.clicked(items, hidden_share=hidden_share), context)
 
     def item_vectors(self) -> Tensor:
         """[V + 1, D]: what user vectors are multiplied with; row 0 is zero."""

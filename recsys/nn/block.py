@@ -1,29 +1,32 @@
-"""The pre-norm Transformer block (Xiong et al. 2020, https://arxiv.org/abs/2002.04745)."""
+"""The Transformer block: positions read each other, then each is transformed on its own."""
 
 from torch import Tensor, nn
 
 from recsys.nn.context import SequenceContext
-from recsys.nn.dropout import Dropout
 from recsys.nn.mixers.mixer import Mixer
+from recsys.nn.residual import Residual
 
 
-class PreNormBlock(nn.Module):
-    """Each branch reads a normalised copy and adds to the residual stream."""
+class Block(nn.Module):
+    """Two branches, each joined to the stream by a residual of its own."""
 
-    def __init__(
-        self, mixer: Mixer, feedforward: nn.Module, *, norms: tuple[nn.Module, nn.Module], dropout: float
-    ) -> None:
+    def __init__(self, mixer: Mixer, feedforward: nn.Module, *, mixing: Residual, transforming: Residual) -> None:
         super().__init__()
         self.mixer = mixer
         self.feedforward = feedforward
-        self.norm_mixer, self.norm_feedforward = norms
-        self.dropout = Dropout(dropout)
+        self.mixing = mixing
+        self.transforming = transforming
 
     def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
-        x_BLD = x_BLD + self.dropout(self.mixer(self.norm_mixer(x_BLD), context))
-        return x_BLD + self.dropout(self.feedforward(self.norm_feedforward(x_BLD)))
+        read_BLD = self.mixing.read(x_BLD)
+        return self._transformed(self.mixing.join(x_BLD, read_BLD, self.mixer(read_BLD, context)))
 
     def last(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
         """[B, D]: `forward` at each row's last click. The others are read, no more."""
-        x_BD = context.last(x_BLD) + self.dropout(self.mixer.last(self.norm_mixer(x_BLD), context))
-        return x_BD + self.dropout(self.feedforward(self.norm_feedforward(x_BD)))
+        read_BLD = self.mixing.read(x_BLD)
+        mixed_BD = self.mixer.last(read_BLD, context)
+        return self._transformed(self.mixing.join(context.last(x_BLD), context.last(read_BLD), mixed_BD))
+
+    def _transformed(self, x: Tensor) -> Tensor:
+        read = self.transforming.read(x)
+        return self.transforming.join(x, read, self.feedforward(read))

@@ -57,7 +57,17 @@ class SequenceContext:
 
     def valid_BL(self, length: int) -> Tensor:
         """True where a position holds a click."""
-        return torch.arange(length, device=self.lengths_B.device) < self.lengths_B[:, None]
+        return self.columns(length) < self.lengths_B[:, None]
+
+    def columns(self, length: int) -> Tensor:
+        """[L]: 0, 1, 2 ..."""
+        return torch.arange(length, device=self.lengths_B.device)
+
+    def clicks_behind(self, length: int) -> Tensor:
+        """[B, L], or [N] of packed rows: how many clicks of its row stand behind each position; 0 at padding."""
+        columns_L = self.columns(length if self.packing is None else self.packing.width)
+        behind_BL = (self.lengths_B[:, None] - 1 - columns_L).clamp(min=0)
+        return behind_BL if self.packing is None else self.packing.pack(behind_BL)
 
     def last(self, x_BLD: Tensor) -> Tensor:
         """[B, D]: what stands at each row's last click. Every length is at least 1."""

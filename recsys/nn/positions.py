@@ -1,10 +1,25 @@
 """Where in its window a click stands."""
 
+from abc import ABC, abstractmethod
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
+from recsys.nn.context import SequenceContext
 
-class LearnedPositions(nn.Module):
+PositionKind = Literal["start", "end", "none"]
+
+
+class Positions(nn.Module, ABC):
+    """Adds what a click's place tells to its embedding."""
+
+    @abstractmethod
+    def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
+        """[B, L, D] -> [B, L, D], or [N, D] of packed rows."""
+
+
+class StartPositions(Positions):
     """One learned vector per position, counted from the window's start.
 
     Counting from the start keeps `encode(h)[t] == encode(h[: t + 1])[t]`: a later click moves no earlier position.
@@ -14,9 +29,39 @@ class LearnedPositions(nn.Module):
         super().__init__()
         self.table_LD = nn.Parameter(torch.randn(max_length, dim) * dim**-0.5)
 
-    def forward(self, x_BLD: Tensor) -> Tensor:
+    def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
+        if context.packing is not None:
+            return x_BLD + self.table_LD.index_select(0, context.packing.columns_N)
         return x_BLD + self.table_LD[: x_BLD.shape[1]]
 
-    def packed(self, x_ND: Tensor, columns_N: Tensor) -> Tensor:
-        """The same of positions that say where they stand."""
-        return x_ND + self.table_LD.index_select(0, columns_N)
+
+class EndPositions(Positions):
+    """One learned vector per position, counted from the window's last click.
+
+    What a position means then depends on the clicks behind it, so in training, where each position predicts, it tells
+    how many of them follow.
+    """
+
+    def __init__(self, max_length: int, dim: int) -> None:
+        super().__init__()
+        self.table_LD = nn.Parameter(torch.randn(max_length, dim) * dim**-0.5)
+
+    def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
+        return x_BLD + self.table_LD[context.clicks_behind(x_BLD.shape[1])]
+
+
+class NoPositions(Positions):
+    """The order of clicks tells only what is earlier, by causality, or what else the model is given of it."""
+
+    def __init__(self, max_length: int, dim: int) -> None:
+        super().__init__()
+
+    def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
+        return x_BLD
+
+
+POSITIONS: dict[PositionKind, type[StartPositions] | type[EndPositions] | type[NoPositions]] = {
+    "start": StartPositions,
+    "end": EndPositions,
+    "none": NoPositions,
+}

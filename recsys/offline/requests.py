@@ -23,11 +23,13 @@ Int64 = NDArray[np.int64]
 class Requests:
     """User u clicked items[begins[u] : ends[u]], oldest first, in item indices of the bundle; 0 is no item of it.
 
+    `times` are those of `items`; a file of histories has none.
     `users` has each user's id once. `fingerprint` is another one for other users or other clicks.
     """
 
     users: pl.Series
     items: NDArray[np.int32]
+    times: Int64 | None
     begins: Int64
     ends: Int64
     fingerprint: str
@@ -37,7 +39,7 @@ class Requests:
 
     def clicks(self, start: int, stop: int) -> Clicks:
         """Those of users [start, stop)."""
-        return Clicks.of_stretches(self.items, self.begins[start:stop], self.ends[start:stop])
+        return Clicks.of_stretches(self.items, self.times, begins=self.begins[start:stop], ends=self.ends[start:stop])
 
 
 def requests_of(config: RecommendConfig, dataset: Dataset, items: Vocabulary) -> Requests:
@@ -64,6 +66,7 @@ def _of_everybody(dataset: Dataset) -> Requests:
     return Requests(
         users=id_column(dataset.users),
         items=dataset.histories.items,
+        times=dataset.histories.times,
         begins=offsets[1:-1],
         ends=offsets[2:],
         fingerprint=fingerprint("everybody", dataset.fingerprint),
@@ -80,6 +83,7 @@ def _of_users(config: RecommendConfig, dataset: Dataset) -> Requests:
     return Requests(
         users=users,
         items=dataset.histories.items,
+        times=dataset.histories.times,
         begins=offsets[indices],
         ends=offsets[indices + 1],
         fingerprint=fingerprint("users", dataset.fingerprint, config.user_column, sha256_of(config.users)),
@@ -101,6 +105,7 @@ def _of_histories(config: RecommendConfig, dataset: Dataset, items: Vocabulary) 
     return Requests(
         users=by_user["user"],
         items=_item_indices(file, flat, items),
+        times=None,
         begins=offsets[:-1],
         ends=offsets[1:],
         fingerprint=fingerprint("histories", config.user_column, config.item_column, sha256_of(config.histories)),

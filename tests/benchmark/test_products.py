@@ -55,10 +55,11 @@ def plain_attention(q, k, v, **_):
     return (q @ k.mT).softmax(dim=-1) @ v
 
 
+@pytest.mark.parametrize("kind", ["softmax", "rotary"])
 @pytest.mark.parametrize("num_blocks", [0, 1, 3])
-def test_inference_is_what_torch_counts(num_blocks, monkeypatch):
+def test_inference_is_what_torch_counts(kind, num_blocks, monkeypatch):
     monkeypatch.setattr("recsys.nn.mixers.attention.F.scaled_dot_product_attention", plain_attention)
-    model = retriever(num_blocks=num_blocks).eval()
+    model = retriever(num_blocks=num_blocks, mixer={"kind": kind}).eval()
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         user_BD = model.user_vectors(torch.randint(1, ITEMS + 1, (ROWS, WIDTH)), torch.full((ROWS,), WIDTH))
         user_BD @ model.item_vectors()[1:].T
@@ -69,7 +70,9 @@ def test_inference_is_what_torch_counts(num_blocks, monkeypatch):
 def test_padding_and_later_clicks_are_of_no_use():
     shape = BatchShape.of(np.array([3, 5]), num_batches=1, num_tokens=10)
     assert shape == BatchShape(rows=2, width=5, clicks=8.0, pairs=6.0 + 15.0)
-    products = training_products(retriever(num_blocks=1), shape, num_scored=ITEMS, chunk_positions=7)
+    products = training_products(
+        retriever(num_blocks=1, residual="pre_norm"), shape, num_scored=ITEMS, chunk_positions=7
+    )
     assert {product.shape[0] for product in products if product.batch == 1} >= {shape.tokens}
     layers = DIM * DIM * 4 + 3 * DIM * 4 * DIM
     assert useful_flop(products) == 3 * (2 * 8 * layers + 4 * DIM * 21 + 2 * 8 * DIM * ITEMS)

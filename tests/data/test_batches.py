@@ -29,8 +29,8 @@ def tensors(batch):
 @pytest.mark.parametrize("first", [0, 2])
 def test_resident_clicks_make_the_batches_of_mapped_ones(batches, shard, first):
     plan = batches.plan(4, shard)
-    items = batches.dataset.histories.items
-    places = [clicks(items, CPU) for clicks in (MappedClicks, ResidentClicks)]
+    histories = batches.dataset.histories
+    places = [clicks(histories.items, histories.times, CPU) for clicks in (MappedClicks, ResidentClicks)]
     epochs = [list(batches.iterate(plan, first=first, shard=shard, clicks=clicks)) for clicks in places]
     assert len(epochs[0]) == len(plan) - first > 0
     for mapped, resident in zip(*epochs, strict=True):
@@ -84,7 +84,7 @@ def test_more_ranks_than_windows_leave_a_rank_an_empty_batch(batches):
     plan = batches.plan(0, Shard())
     idle = Shard(1000, 1001)
     for clicks in (MappedClicks, ResidentClicks):
-        placed = clicks(batches.dataset.histories.items, CPU)
+        placed = clicks(batches.dataset.histories.items, None, CPU)
         batch = next(batches.iterate(plan, first=0, shard=idle, clicks=placed))
         assert batch.items_BL.shape == (0, 1)
         assert len(batch.positions_N) == 0
@@ -94,7 +94,9 @@ def test_more_ranks_than_windows_leave_a_rank_an_empty_batch(batches):
 def test_a_log_is_sent_in_parts(small_dataset, monkeypatch):
     monkeypatch.setattr("recsys.data.clicks.SENT_AT_ONCE", 7)
     items = small_dataset.histories.items
-    assert ResidentClicks(items, CPU).items_E.tolist() == items.tolist()
+    clicks = ResidentClicks(items, small_dataset.histories.times, CPU)
+    assert clicks.items_E.tolist() == items.tolist()
+    assert clicks.times_E.tolist() == small_dataset.histories.times.tolist()
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=8), st.integers(0, 5))
@@ -103,10 +105,12 @@ def test_any_windows_are_laid_out_row_by_row(lengths, gap):
     starts = gap + np.cumsum(counts) - counts
     items = np.arange(1, starts[-1] + counts[-1] + 2, dtype=np.int32)
     windows = Windows(np.ones_like(starts), starts, starts + counts + 1)
-    for clicks in (MappedClicks(items, CPU), ResidentClicks(items, CPU)):
+    times = 10 * items.astype(np.int64)
+    for clicks in (MappedClicks(items, times, CPU), ResidentClicks(items, times, CPU)):
         batch = lay_out(clicks.reader(windows)(slice(None)), lengths=counts, num_targets=int(counts.sum()))
         rows = [list(range(start + 1, start + count + 1)) for start, count in zip(starts, lengths, strict=True)]
         assert batch.without_padding(batch.items_BL).tolist() == [item for row in rows for item in row]
+        assert batch.without_padding(batch.times_BL).tolist() == [10 * item for row in rows for item in row]
         assert batch.without_padding(batch.targets_BL).tolist() == [item + 1 for row in rows for item in row]
         assert batch.items_BL.shape == batch.targets_BL.shape == (len(lengths), max(lengths))
         assert int((batch.items_BL > 0).sum()) == int((batch.targets_BL > 0).sum()) == sum(lengths)

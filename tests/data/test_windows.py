@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys.data.windows import Windows, all_windows, last_windows
+from recsys.data.windows import Windows, all_windows, last_windows, random_windows
 
 
 def whole(lengths: list[int]) -> Windows:
@@ -40,6 +40,21 @@ def test_last_windows_end_where_the_history_ends(lengths, max_length):
     cut = last_windows(users, max_length, np.random.default_rng(0))
     assert (cut.stops == users.stops).all()
     assert (cut.lengths == np.minimum(users.lengths, max_length)).all()
+
+
+@given(st.lists(st.integers(2, 40), min_size=1, max_size=12), st.integers(1, 12), st.integers(0, 99))
+def test_random_windows_lie_within_the_history_and_are_as_long_as_they_may_be(lengths, max_length, seed):
+    users = whole(lengths)
+    cut = random_windows(users, max_length, np.random.default_rng(seed))
+    assert (cut.lengths == np.minimum(users.lengths, max_length)).all()
+    assert ((users.starts <= cut.starts) & (cut.stops <= users.stops)).all()
+
+
+def test_random_windows_begin_anywhere_equally_often():
+    users = whole([14])
+    starts = [random_windows(users, 10, np.random.default_rng(seed)).starts[0] for seed in range(400)]
+    assert np.bincount(starts).min() > 60
+    assert len(np.bincount(starts)) == 4
 
 
 def test_the_offset_differs_from_epoch_to_epoch():

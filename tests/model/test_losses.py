@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from recsys.model import losses
-from recsys.model.losses import softmax_loss
+from recsys.model.losses import smoothing_loss, softmax_loss
 
 ITEMS, DIM = 50, 8
 
@@ -69,3 +69,15 @@ def test_under_autocast_it_is_close_to_fp32():
     torch.testing.assert_close(loss, naive(user_ND, items_VD, targets_N), rtol=2e-2, atol=0)
     for ours, theirs in zip(rounded, exact, strict=True):
         assert (ours - theirs).norm() < 0.03 * theirs.norm()
+
+
+@pytest.mark.parametrize("smoothing", [0.1, 0.9])
+def test_label_smoothing_is_torch_s_in_value_and_gradient(smoothing):
+    user_ND, items_VD, targets_N = tensors(40)
+    loss = softmax_loss(user_ND, items_VD, targets_N) + smoothing_loss(user_ND, items_VD, targets_N, smoothing)
+    logits_NV = user_ND @ items_VD[1:].T
+    expected = F.cross_entropy(logits_NV, targets_N - 1, reduction="sum", label_smoothing=smoothing)
+    gradients = [torch.autograd.grad(one, (user_ND, items_VD)) for one in (loss, expected)]
+    assert float((loss - expected).detach()) == pytest.approx(0.0, abs=1e-3)
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)

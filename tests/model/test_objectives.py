@@ -119,4 +119,4 @@ def test_training_lowers_the_loss(config, small_dataset, tmp_path: Path):
         directory=tmp_path / "model",
     )
     history = fit_retriever(job, tell=lambda _: None).history
-    assert history[-1].loss < 0.97 * history[0].loss
+    assert history[-1].loss < 0.99 * history[0].loss

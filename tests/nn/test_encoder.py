@@ -9,12 +9,18 @@ from recsys.nn.encoder import Encoder, EncoderConfig
 from recsys.nn.mixers.attention import SoftmaxAttention, merge_heads, split_heads
 
 CONFIGS = [
-    {"norm": norm, "feedforward": {"kind": kind}} for norm in ("layer", "rms") for kind in ("relu", "gelu", "swiglu")
+    *(
+        {"norm": norm, "feedforward": {"kind": kind}}
+        for norm in ("layer", "rms")
+        for kind in ("relu", "gelu", "swiglu")
+    ),
+    *({"residual": residual} for residual in ("gated", "pre_norm", "post_norm")),
+    {"mixer": {"kind": "rotary", "num_heads": 2}},
 ]
 LENGTH, DIM = 9, 16
 
 
-@pytest.fixture(params=CONFIGS, ids=lambda config: f"{config['norm']}-{config['feedforward']['kind']}")
+@pytest.fixture(params=CONFIGS, ids=str)
 def encoder(request):
     torch.manual_seed(0)
     return Encoder(EncoderConfig.model_validate({"dim": DIM, **request.param})).double().eval()

@@ -5,16 +5,19 @@ import torch
 
 from recsys.nn.context import SequenceContext
 from recsys.nn.encoder import Encoder, EncoderConfig
-from recsys.nn.mixers.attention import SoftmaxAttention
+from recsys.nn.mixers.attention import SoftmaxAttention, SoftmaxConfig
 from recsys.nn.mixers.mixer import Mixer
 
 DIM, LENGTH = 16, 9
 LENGTHS = torch.tensor([1, 4, LENGTH, LENGTH - 1, 2])
 CONFIGS = [
     {"num_blocks": 0},
-    {"num_blocks": 1, "mixer": {"num_heads": 1}},
-    {"num_blocks": 1, "mixer": {"num_heads": DIM}, "norm": "rms"},
+    {"num_blocks": 1, "mixer": {"kind": "softmax", "num_heads": 1}},
+    {"num_blocks": 1, "mixer": {"kind": "softmax", "num_heads": DIM}, "norm": "rms"},
     {"num_blocks": 3, "mixer": {"num_heads": 4}, "feedforward": {"kind": "gelu"}},
+    {"num_blocks": 2, "residual": "pre_norm"},
+    {"num_blocks": 2, "residual": "post_norm"},
+    {"num_blocks": 2, "mixer": {"kind": "rotary", "num_heads": 4}},
 ]
 
 
@@ -72,9 +75,9 @@ def test_a_row_in_a_batch_is_the_row_alone(encoder):
 
 
 def test_the_last_block_computes_one_position_a_row():
-    encoder = Encoder(EncoderConfig(dim=DIM, num_blocks=2)).double().eval()
+    encoder = Encoder(EncoderConfig(dim=DIM, num_blocks=2, mixer=SoftmaxConfig())).double().eval()
     first, final = encoder.blocks
-    modules = [first.feedforward, final.feedforward, final.norm_feedforward, final.mixer.to_out, encoder.norm]
+    modules = [first.feedforward, final.feedforward, final.transforming.norm, final.mixer.to_out, encoder.norm]
     shapes = []
     for module in modules:
         module.register_forward_hook(lambda _, inputs, __: shapes.append(inputs[0].shape[:-1]))

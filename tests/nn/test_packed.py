@@ -32,16 +32,25 @@ def test_packing_and_unpacking_are_inverse():
     assert packing().columns_N.tolist() == [0, 1, 2, 0, 0, 1, 2, 3, 4, 0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("num_blocks", [0, 1, 3])
-@pytest.mark.parametrize("kind", ["dot", "cosine"])
-def test_packed_rows_are_encoded_as_padded_ones(num_blocks, kind):
+CONFIGS = [
+    {"num_blocks": 0},
+    {"num_blocks": 1, "score": {"kind": "cosine"}},
+    {"num_blocks": 3, "residual": "post_norm"},
+    {"positions": "end", "gaps": {"kind": "log", "unit_seconds": 1}},
+    {"positions": "none", "mixer": {"kind": "rotary"}},
+]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_packed_rows_are_encoded_as_padded_ones(config):
     torch.manual_seed(0)
-    config = {"dim": 8, "num_blocks": num_blocks, "max_length": 6, "score": {"kind": kind}}
+    config = {"dim": 8, "max_length": 6, **config}
     model = Retriever.for_catalogue(RetrieverConfig.model_validate(config), 20, ItemFeatures(())).eval()
     items_BL = torch.randint(1, 21, (len(LENGTHS), WIDTH)) * (torch.arange(WIDTH) < LENGTHS[:, None])
-    padded_ND = packing().pack(model.encode(items_BL, LENGTHS))
+    times_BL = 10**6 * torch.randint(0, 9, items_BL.shape).cumsum(dim=1)
+    padded_ND = packing().pack(model.encode(items_BL, LENGTHS, times_BL))
     items_N, positions_N = packing().pack(items_BL), packing().positions_N
-    packed_ND = model.encode_packed(items_N, LENGTHS, positions_N=positions_N, width=WIDTH)
+    packed_ND = model.encode_packed(items_N, LENGTHS, times_BL, positions_N=positions_N, width=WIDTH)
     torch.testing.assert_close(packed_ND, padded_ND)
 
 

@@ -1,5 +1,10 @@
 """The union of mixer configurations; a new mixer is one class, one config with its `kind`, one entry here."""
 
-from recsys.nn.mixers.attention import SoftmaxConfig
+from typing import Annotated
 
-MixerConfig = SoftmaxConfig
+from pydantic import Field
+
+from recsys.nn.mixers.attention import SoftmaxConfig
+from recsys.nn.mixers.rotary import RotaryConfig
+
+MixerConfig = Annotated[SoftmaxConfig | RotaryConfig, Field(discriminator="kind")]

@@ -36,14 +36,20 @@ class SoftmaxAttention(Mixer):
         if context.packing is not None:
             assert context.causal, "packed rows are read causally only"
             q, k, v = self.to_qkv(x_BLD).unflatten(-1, (3, self.num_heads, -1)).unbind(1)
+            q, k = self.placed(q, k, context)
             return self.to_out(packed_attention(q, k, v, context.packing).flatten(1))
         q, k, v = (split_heads(part, self.num_heads) for part in self.to_qkv(x_BLD).chunk(3, dim=-1))
+        q, k = self.placed(q, k, context)
         if context.causal:
             mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         else:
             readable_B1LL = context.readable_BLL(x_BLD.shape[1])[:, None]
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=readable_B1LL)
         return self.to_out(merge_heads(mixed))
+
+    def placed(self, q: Tensor, k: Tensor, context: SequenceContext) -> tuple[Tensor, Tensor]:
+        """Queries and keys, [B, H, L, K] or packed [N, H, K], as they meet: here whatever their places are."""
+        return q, k
 
     def last(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
         """One query a row, and no key or value is ever made.

@@ -1,0 +1,75 @@
+"""Attention whose scores depend on how far apart two clicks stand: rotary positions (Su et al. 2021,
+https://arxiv.org/abs/2104.09864)."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import PositiveFloat, PositiveInt
+from torch import Tensor, nn
+
+from recsys.nn.context import SequenceContext
+from recsys.nn.mixers.attention import SoftmaxAttention, SoftmaxConfig, split_heads
+from recsys.section import Section
+
+
+class Rotary(nn.Module):
+    """Turns each pair of numbers of a query or key by position times a frequency of its own, in fp32.
+
+    A query at t and a key at s then meet at the angle of t - s alone. Pair j is the numbers j and j + K / 2.
+    """
+
+    frequencies_J: Tensor
+
+    def __init__(self, width: int, base: float) -> None:
+        super().__init__()
+        frequencies_J = base ** -(torch.arange(width // 2) * 2 / width)
+        self.register_buffer("frequencies_J", frequencies_J, persistent=False)
+
+    def forward(self, x: Tensor, places: Tensor) -> Tensor:
+        """[..., K] and places that broadcast to [...] -> [..., K]"""
+        angles = places[..., None] * self.frequencies_J
+        first, second = x.chunk(2, dim=-1)
+        turned = first * angles.cos() - second * angles.sin(), second * angles.cos() + first * angles.sin()
+        return torch.cat(turned, dim=-1).to(x.dtype)
+
+
+class RotaryAttention(SoftmaxAttention):
+    def __init__(self, dim: int, num_heads: int, base: float) -> None:
+        super().__init__(dim, num_heads)
+        self.rotary = Rotary(dim // num_heads, base)
+
+    def placed(self, q: Tensor, k: Tensor, context: SequenceContext) -> tuple[Tensor, Tensor]:
+        places = context.columns(q.shape[-2]) if context.packing is None else context.packing.columns_N[:, None]
+        return self.rotary(q, places), self.rotary(k, places)
+
+    def last(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
+        """One query a row. Its turned keys have to be made: they are no product of the row with one matrix."""
+        query_DD, key_DD, value_DD = self.to_qkv.weight.chunk(3)
+        q_BHK = F.linear(context.last(x_BLD), query_DD).unflatten(-1, (self.num_heads, -1))
+        k_BHLK, v_BHLK = (split_heads(F.linear(x_BLD, weight), self.num_heads) for weight in (key_DD, value_DD))
+        q_BH1K = self.rotary(q_BHK, context.lengths_B[:, None] - 1)[:, :, None]
+        k_BHLK = self.rotary(k_BHLK, context.columns(x_BLD.shape[1]))
+        readable_B11L = context.valid_BL(x_BLD.shape[1])[:, None, None]
+        mixed_BH1K = F.scaled_dot_product_attention(q_BH1K, k_BHLK, v_BHLK, attn_mask=readable_B11L)
+        return self.to_out(mixed_BH1K.flatten(1))
+
+
+class RotaryConfig(Section):
+    kind: Literal["rotary"] = "rotary"
+    num_heads: PositiveInt = 2
+    """How many heads share the model's width; each has an even part of it."""
+    base: PositiveFloat = 10_000.0
+    """The slowest pair of numbers turns once in about 2 pi times so many positions."""
+
+    def build(self, dim: int) -> RotaryAttention:
+        return RotaryAttention(dim, self.num_heads, self.base)
+
+    def require_fit(self, dim: int) -> None:
+        """ValueError where the heads cannot share `dim` evenly, in pairs of numbers."""
+        SoftmaxConfig(num_heads=self.num_heads).require_fit(dim)
+        if dim // self.num_heads % 2:
+            raise ValueError(
+                f"a rotary head needs an even width, and dim ({dim}) / mixer.num_heads ({self.num_heads}) is "
+                f"{dim // self.num_heads}; change one of the two"
+            )
