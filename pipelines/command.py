@@ -14,6 +14,7 @@ from pipelines.run import run
 from pipelines.similar import similar
 from pipelines.simulate import simulate
 from pipelines.train import train
+from pipelines.tune import tune
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,7 +23,7 @@ app = typer.Typer(
     help="A click log in, recommendations out.",
     epilog="Start with: recsys run configs/quickstart.yaml",
 )
-for command in (run, prepare, train, evaluate, audit, index, recommend, compare, similar, simulate):
+for command in (run, prepare, train, tune, evaluate, audit, index, recommend, compare, similar, simulate):
     app.command()(command)
 app.add_typer(benchmark, name="benchmark")
 

@@ -1,0 +1,128 @@
+"""What `recsys tune` searches: the `tuning` section. Knows no optimiser of it."""
+
+import json
+from itertools import permutations
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, FiniteFloat, JsonValue, PositiveFloat, PositiveInt, model_validator
+
+from recsys.section import Section
+
+SEARCHED = ("model.", "training.")
+
+
+def _require_range(key: str, low: float, high: float, *, log: bool) -> None:
+    if not low < high:
+        raise ValueError(f"the range of {key} must rise from low to high; found {low} to {high}")
+    if log and low <= 0:
+        raise ValueError(f"a logarithmic range begins above 0, and that of {key} begins at {low}")
+
+
+class _Dimension(Section):
+    key: str
+    """A dotted key of the configuration, in `model` or `training`."""
+
+    @model_validator(mode="after")
+    def _is_searched(self) -> Self:
+        if not self.key.startswith(SEARCHED):
+            raise ValueError(
+                f"tuning searches keys of {' and '.join(part.rstrip('.') for part in SEARCHED)}; found {self.key!r}: "
+                f"name one such as model.dropout"
+            )
+        return self
+
+
+class FloatDimension(_Dimension):
+    """Any number from `low` to `high`."""
+
+    kind: Literal["float"] = "float"
+    low: FiniteFloat
+    high: FiniteFloat
+    log: bool = False
+    """Whether to draw the number's logarithm evenly."""
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        _require_range(self.key, self.low, self.high, log=self.log)
+        return self
+
+    @property
+    def example(self) -> JsonValue:
+        return self.low
+
+    def holds(self, value: object) -> bool:
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+
+class IntDimension(_Dimension):
+    """Any whole number from `low` to `high`."""
+
+    kind: Literal["int"] = "int"
+    low: int
+    high: int
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        _require_range(self.key, self.low, self.high, log=self.log)
+        return self
+
+    @property
+    def example(self) -> JsonValue:
+        return self.low
+
+    def holds(self, value: object) -> bool:
+        return isinstance(value, int) and self.low <= value <= self.high
+
+
+class ChoiceDimension(_Dimension):
+    """One of some values: texts, numbers, or whole sections such as {kind: cosine, temperature: 0.05}."""
+
+    kind: Literal["choice"] = "choice"
+    values: Annotated[tuple[JsonValue, ...], Field(min_length=1)]
+
+    @property
+    def example(self) -> JsonValue:
+        return self.values[0]
+
+    def holds(self, value: object) -> bool:
+        return value is not None and json.dumps(value) in map(json.dumps, self.values)
+
+    @model_validator(mode="after")
+    def _names_each_value_once(self) -> Self:
+        if len({json.dumps(value, sort_keys=True) for value in self.values}) < len(self.values):
+            raise ValueError(f"the values of {self.key} must differ; found {list(self.values)}")
+        return self
+
+
+Dimension = Annotated[FloatDimension | IntDimension | ChoiceDimension, Field(discriminator="kind")]
+
+DEFAULT_SPACE: tuple[Dimension, ...] = (
+    FloatDimension(key="training.optimizer.learning_rate", low=5e-4, high=8e-3, log=True),
+    FloatDimension(key="model.dropout", low=0.0, high=0.6),
+    FloatDimension(key="training.optimizer.weight_decay", low=1e-3, high=1.0, log=True),
+    IntDimension(key="model.num_blocks", low=1, high=4),
+)
+
+
+class TuningConfig(Section):
+    trials: PositiveInt = 20
+    """Configurations tried, the one in the file first."""
+    max_minutes: PositiveFloat | None = None
+    """No further trial begins after so long, over all commands that go on with the search."""
+    startup_trials: PositiveInt = 5
+    """Drawn at random before the search learns from them, and never pruned."""
+    warmup_epochs: PositiveInt = 3
+    """A trial is not pruned earlier."""
+    space: Annotated[tuple[Dimension, ...], Field(min_length=1)] = DEFAULT_SPACE
+
+    @model_validator(mode="after")
+    def _names_each_key_once(self) -> Self:
+        keys = [dimension.key for dimension in self.space]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise ValueError(f"tuning.space names {twice[0]} twice: one dimension a key")
+        for outer, inner in permutations(keys, 2):
+            if inner.startswith(f"{outer}."):
+                raise ValueError(f"tuning.space has {outer} and {inner}, a key within it: keep one of the two")
+        return self
