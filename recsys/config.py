@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import yaml
-from pydantic import JsonValue, NonNegativeInt, ValidationError
+from pydantic import JsonValue, NonNegativeInt, ValidationError, model_validator
 
 from recsys.config_errors import Problem, problems
 from recsys.data.config import DataConfig
@@ -18,6 +18,7 @@ from recsys.recommend_config import RecommendConfig
 from recsys.section import Section
 from recsys.training.config import TrainingConfig
 from recsys.training.tracking import TrackingConfig
+from recsys.training.tuning_config import TuningConfig
 
 COMMAND_LINE = "the command line"
 COLLECTIONS_AND_QUOTES = ("[", "{", "'", '"')
@@ -36,6 +37,16 @@ class RunConfig(Section):
     index: IndexConfig = IndexConfig()
     recommend: RecommendConfig = RecommendConfig()
     tracking: TrackingConfig = TrackingConfig()
+    tuning: TuningConfig = TuningConfig()
+
+    @model_validator(mode="after")
+    def _gaps_need_times(self) -> Self:
+        if self.model.reads_times and self.data.events.time_kind == "order":
+            raise ValueError(
+                "model.gaps.kind log reads the time between clicks, and with data.events.time_kind order there is "
+                "none: use none, or another time_kind"
+            )
+        return self
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -66,6 +77,51 @@ def make_config(
 def resolved(config: RunConfig) -> dict[str, JsonValue]:
     """The whole configuration as plain JSON, which is YAML too: `load_config` reads it back unchanged."""
     return config.model_dump(mode="json")
+
+
+def overridden(config: RunConfig, values: Mapping[str, JsonValue], *, overrider: str) -> RunConfig:
+    """The configuration with other values at dotted keys; ConfigError, naming `overrider`, where they are no use."""
+    return make_config(_set_by_user(config), values, source="the configuration", overrider=overrider)
+
+
+def value_at(config: RunConfig, key: str) -> JsonValue:
+    """What stands at a dotted key, set or by default; None where nothing does."""
+    return _found(resolved(config), key)
+
+
+def is_set(config: RunConfig, key: str) -> bool:
+    """Whether a dotted key has a value of its own, and not the default."""
+    return _found(_set_by_user(config), key) is not None
+
+
+def as_yaml(config: RunConfig) -> str:
+    """What was set for a run, as a configuration file of its own: without defaults and what tunes it."""
+    values = {name: value for name, value in _set_by_user(config).items() if name != "tuning"}
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def _found(value: JsonValue, key: str) -> JsonValue:
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _set_by_user(config: RunConfig) -> dict[str, JsonValue]:
+    return {name: _kept(value, resolved(config)[name]) for name, value in _dumped(config).items()}
+
+
+def _dumped(config: RunConfig) -> dict[str, JsonValue]:
+    return config.model_dump(mode="json", exclude_unset=True)
+
+
+def _kept(value: JsonValue, whole: JsonValue) -> JsonValue:
+    """`value` with the kind of each section: whoever makes a section in Python need not set it."""
+    if isinstance(value, dict) and isinstance(whole, dict):
+        kind = {"kind": whole["kind"]} if "kind" in whole else {}
+        return kind | {name: _kept(part, whole[name]) for name, part in value.items()}
+    if isinstance(value, list) and isinstance(whole, list):
+        return [_kept(*pair) for pair in zip(value, whole, strict=True)]
+    return value
 
 
 def _blamed(problem: Problem, overrides: Mapping[str, Any], source: str, overrider: str) -> str:

@@ -60,6 +60,7 @@ FENCES = {
     "polars": [*(f"recsys/data/{name}" for name in POLARS), "recsys/offline/*", "recsys/evaluation/*"],
     "faiss": ["recsys/index/item_index.py"],
     "mlflow": ["recsys/training/tracking*.py"],
+    "optuna": ["recsys/training/tuning.py"],
     "pytorch_lightning": ["recsys/training/*"],
     "yaml": ["recsys/config.py"],
     "typer": ["pipelines/*"],
@@ -175,7 +176,7 @@ def test_training_on_a_prepared_dataset_needs_neither_polars_nor_faiss_nor_mlflo
     )
     prepared = run_python(f"import sys; sys.argv = ['recsys', 'prepare', {str(config)!r}]\n{MAIN}")
     assert prepared.returncode == 0, prepared.stderr
-    absent = "sys.modules.update(dict.fromkeys(('polars', 'faiss', 'mlflow', 'pandas', 'pyarrow')))"
+    absent = "sys.modules.update(dict.fromkeys(('polars', 'faiss', 'mlflow', 'optuna', 'pandas', 'pyarrow')))"
     trained = run_python(f"import sys; {absent}; sys.argv = ['recsys', 'train', {str(config)!r}]\n{MAIN}")
     assert trained.returncode == 0, trained.stderr
     assert "1 epochs, " in trained.stdout

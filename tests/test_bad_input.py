@@ -164,10 +164,10 @@ def test_a_workdir_in_use(home):
 def test_resuming_with_another_configuration_names_the_key_and_offers_restart(home):
     assert home.type("run", "my.yaml") == (0, "")
     (home.directory / "run/model/training.json").unlink()
-    told = home.refused("train", "my.yaml", "model.dropout=0.5")
-    assert "run/model holds an unfinished training of another configuration: model.dropout was 0.2, is 0.5" in told
+    told = home.refused("train", "my.yaml", "model.dropout=0.1")
+    assert "run/model holds an unfinished training of another configuration: model.dropout was 0.5, is 0.1" in told
     assert "--restart" in told
-    assert home.type("run", "my.yaml", "model.dropout=0.5", "--restart") == (0, "")
+    assert home.type("run", "my.yaml", "model.dropout=0.1", "--restart") == (0, "")
 
 
 def test_a_damaged_bundle_is_refused_with_exit_3_by_every_command_that_opens_it(home):

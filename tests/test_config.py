@@ -5,9 +5,22 @@ from pathlib import Path
 import pytest
 import yaml
 
-from recsys.config import RunConfig, _parse, _parse_override, load_config, make_config, resolved
+from recsys.config import (
+    RunConfig,
+    _parse,
+    _parse_override,
+    is_set,
+    load_config,
+    make_config,
+    overridden,
+    resolved,
+)
+from recsys.data.config import DataConfig
 from recsys.data.split_config import ByColumnConfig, ByTimeConfig, LeaveLastOutConfig
+from recsys.model.retriever import RetrieverConfig
+from recsys.nn.gaps import LogGapsConfig
 from recsys.section import flatten
+from recsys.training.tuning_config import FloatDimension, TuningConfig
 
 LOG = "data: {events: {path: clicks.csv}}\n"
 
@@ -135,3 +148,16 @@ def test_flatten_names_every_leaf_by_its_dotted_key(file):
     assert flat["data.items"] == flat["training.max_minutes"] == "null"
     assert flat["training.optimizer.betas"] == "[0.9, 0.98]"
     assert not {"model", "data.split", "training.optimizer"} & flat.keys()
+
+
+def test_sections_made_in_python_need_not_set_their_kind():
+    config = RunConfig(
+        workdir=Path("run"),
+        data=DataConfig.model_validate({"events": {"path": "a.csv"}}),
+        model=RetrieverConfig(gaps=LogGapsConfig(unit_seconds=5)),
+        tuning=TuningConfig(space=(FloatDimension(key="model.dropout", low=0, high=0.5),)),
+    )
+    changed = overridden(config, {"model.dim": 8}, overrider="a test")
+    assert (changed.model.gaps, changed.tuning) == (config.model.gaps, config.tuning)
+    assert is_set(changed, "model.dim")
+    assert not is_set(changed, "model.dropout")

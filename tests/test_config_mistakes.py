@@ -98,6 +98,13 @@ def test_a_split_by_time_needs_a_calendar(file):
     )
 
 
+def test_gaps_need_times(file):
+    told = mistake(file, "data: {events: {path: a.csv, time_kind: order}}\nmodel: {gaps: {kind: log}}\n")
+    assert (
+        "model.gaps.kind log reads the time between clicks, and with data.events.time_kind order there is none" in told
+    )
+
+
 def test_a_key_twice_is_a_mistake_and_where_it_is(file):
     told = mistake(file, LOG + "seed: 1\nseed: 2\n")
     assert told == "FILE is not valid YAML: the key 'seed' is there twice in line 3, column 1"

@@ -17,7 +17,7 @@ from tests.conftest import small_log
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 QUICK = ["training.max_minutes=0.001", "training.threads=1", "tracking.kind=none"]
-STAGES = {"run", "prepare", "train", "evaluate", "audit", "index", "recommend"}
+STAGES = {"run", "prepare", "train", "tune", "evaluate", "audit", "index", "recommend"}
 
 
 def blocks(language: str) -> list[str]:
@@ -44,7 +44,8 @@ def shop(tmp_path_factory) -> Path:
     )
     items.write_csv(place / "shop" / "items.csv")
     (shop_yaml,) = [block for block in blocks("yaml") if block.startswith("# shop.yaml")]
-    (place / "shop.yaml").write_text(shop_yaml, encoding="utf-8")
+    (tuning_yaml,) = [block for block in blocks("yaml") if block.startswith("# and in shop.yaml")]
+    (place / "shop.yaml").write_text(shop_yaml + tuning_yaml, encoding="utf-8")
     (place / "configs").symlink_to(ROOT / "configs")
     run_command(["recsys", "simulate", "--out", "runs/simulated/clicks.parquet"], place)
     return place
@@ -71,7 +72,7 @@ def test_the_two_commands_are_there():
 @pytest.mark.slow
 def test_the_commands_run(shop):
     shown = commands()
-    assert {command[1] for command in shown} >= {"run", "similar", "recommend", "audit", "compare"}
+    assert {command[1] for command in shown} >= {"run", "similar", "recommend", "audit", "compare", "tune"}
     tour = [command for command in shown if command[1] != "similar"]
     for command in tour:
         run_command(command, shop)

@@ -54,5 +54,5 @@ def audit_alone(questions: Questions, retriever: Retriever | None, config: Evalu
     of_data = audit_data(questions, trusted=config.known_in_advance)
     if AuditReport(findings=of_data).leaks:
         return of_data
-    systems = systems_of(questions.dataset, retriever, config)
+    systems = systems_of(questions.dataset, {} if retriever is None else {RETRIEVER: retriever}, config)
     return (*of_data, *audit_ranked(Ranked.of(questions, systems, config)))

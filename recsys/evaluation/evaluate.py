@@ -3,6 +3,7 @@
 Writes, in this order: evaluation/{truth,lists,ranks}.parquet, report.html, evaluation.json.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,12 @@ from recsys.evaluation.report.page import render
 from recsys.evaluation.results import Resampled, system_result
 from recsys.evaluation.segments import segment_results, segmentations
 from recsys.evaluation.systems import systems_of
-from recsys.model.retriever import Retriever
+from recsys.model.retriever import Retriever, RetrieverConfig
 
 
 def evaluate(
     questions: Questions,
-    retriever: Retriever,
+    retrievers: Mapping[str, Retriever],
     *,
     config: EvaluationConfig,
     directory: Path,
@@ -38,16 +39,18 @@ def evaluate(
     """Puts the retriever in evaluation mode, audits, ranks, and writes into `directory`.
 
     LeakError where something leaks. Then there is no new evaluation.json, and the report, if any could be
-    drawn, says so. `of_log` is what was found before.
+    drawn, says so. `of_log` is what was found before. A REFIT beside the RETRIEVER has learnt the validation clicks
+    too: it has a row of its own, and nothing else is said of it.
     """
     sweep(directory / NAME)
     of_data = (*of_log, *audit_data(questions, trusted=config.known_in_advance))
     require_clean(AuditReport(findings=of_data))
-    ranked = Ranked.of(questions, systems_of(questions.dataset, retriever.eval(), config), config)
+    retriever = retrievers[RETRIEVER].eval()
+    ranked = Ranked.of(questions, systems_of(questions.dataset, retrievers, config), config)
     _write_tables(directory / NAME, ranked)
     audit = AuditReport(findings=(*of_data, *audit_ranked(ranked), *audit_files(directory / NAME, questions)))
     calibration = calibrate(questions, ranked.scorers[RETRIEVER])
-    evaluation = _evaluation(ranked, _protocol(ranked, retriever.config.max_length), calibration, audit)
+    evaluation = _evaluation(ranked, _protocol(ranked, retriever.config), calibration, audit)
     contents = gather(questions, retriever, evaluation, ranked.rankings, calibration, background)
     write_bytes(directory / REPORT, render(contents).encode())
     require_clean(audit)
@@ -80,14 +83,15 @@ def _evaluation(ranked: Ranked, protocol: Protocol, calibration: Calibration | N
     )
 
 
-def _protocol(ranked: Ranked, max_length: int) -> Protocol:
+def _protocol(ranked: Ranked, model: RetrieverConfig) -> Protocol:
     questions, dataset = ranked.questions, ranked.questions.dataset
     return Protocol(
         split=dataset.manifest.split,
         item_universe="items clicked in training" if dataset.skips_untrained else "the whole catalogue",
         num_candidates=int(dataset.candidates.sum()),
         filter="items clicked before the target" if questions.filters_seen else "none",
-        max_length=max_length,
+        max_length=model.max_length,
+        gaps_floored_to_seconds=model.gaps.floor_seconds,
         users=len(questions),
         users_without_history=int((questions.pasts(1).lengths == 0).sum()),
         targets_never_trained=int((~dataset.trained_items[questions.targets]).sum()),

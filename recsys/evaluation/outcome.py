@@ -15,9 +15,10 @@ LISTS, TRUTH, RANKS = "lists.parquet", "truth.parquet", "ranks.parquet"
 REPORT = "report.html"
 SIGNIFICANT = 0.05
 """An adjusted p value below it is called a difference."""
-RETRIEVER = "retriever"
+RETRIEVER, REFIT = "retriever", "refit"
 TITLES = {
     RETRIEVER: "retriever",
+    REFIT: "retriever, refit",
     "covisitation": "Co-visitation",
     "item_knn": "Item-kNN",
     "recently_popular": "Recently popular",
@@ -37,6 +38,8 @@ class Protocol(Section):
     """What is taken out of each user's ranking."""
     max_length: int
     """L: how many clicks of a history the retriever reads."""
+    gaps_floored_to_seconds: float | None
+    """The retriever reads the time between these clicks, so coarsely; None where it reads their order alone."""
     users: int
     """All of them count, those whose target cannot be returned as misses."""
     users_without_history: int
@@ -130,7 +133,7 @@ class Segmentation(Section):
 
 
 class Evaluation(Section):
-    format_version: Literal[2] = 2
+    format_version: Literal[3] = 3
     protocol: Protocol
     systems: dict[str, SystemResult]
     missing: dict[str, str]

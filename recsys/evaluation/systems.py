@@ -13,7 +13,6 @@ from recsys.evaluation.baselines.item_knn import ItemKNN
 from recsys.evaluation.baselines.popular import Popular
 from recsys.evaluation.baselines.recently_popular import RecentlyPopular, why_not
 from recsys.evaluation.config import EvaluationConfig
-from recsys.evaluation.outcome import RETRIEVER
 from recsys.evaluation.questions import Questions
 from recsys.model.encoding import encode_pasts
 from recsys.model.retriever import Retriever
@@ -70,19 +69,22 @@ class Systems:
     missing: Mapping[str, str]
 
 
-def systems_of(dataset: Dataset, retriever: Retriever | None, config: EvaluationConfig) -> Systems:
-    """The retriever, where there is one, and every baseline."""
+def systems_of(dataset: Dataset, retrievers: Mapping[str, Retriever], config: EvaluationConfig) -> Systems:
+    """The retrievers, by their keys, and every baseline."""
     makers: dict[str, System] = {
+        **{key: _scored_by(retriever) for key, retriever in retrievers.items()},
         "covisitation": lambda questions: CoVisitation(questions, decay=config.covisitation_decay),
         "item_knn": ItemKNN,
         "recently_popular": RecentlyPopular,
     }
-    if retriever is not None:
-        makers = {RETRIEVER: lambda questions: RetrieverScores(questions, retriever.eval()), **makers}
     reason = why_not(dataset)
     missing = {} if reason is None else {"recently_popular": reason}
     present = {key: _with_fallback(make) for key, make in makers.items() if key not in missing}
     return Systems({**present, "popular": Popular}, missing)
+
+
+def _scored_by(retriever: Retriever) -> System:
+    return lambda questions: RetrieverScores(questions, retriever.eval())
 
 
 def _with_fallback(make: System) -> System:

@@ -1,7 +1,7 @@
 """An evaluation as lines to print."""
 
 from recsys.evaluation.config import K
-from recsys.evaluation.outcome import RETRIEVER, TITLES, Evaluation, Protocol, SystemResult
+from recsys.evaluation.outcome import REFIT, RETRIEVER, TITLES, Evaluation, Protocol, SystemResult
 
 SHOWN = (f"HR@{K}", f"NDCG@{K}", f"MRR@{K}")
 
@@ -20,7 +20,7 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
         "",
         *_verdict(evaluation),
         *_audit_lines(evaluation),
-        *_protocol_lines(evaluation.protocol),
+        *_protocol_lines(evaluation.protocol, has_refit=REFIT in evaluation.systems),
     ]
 
 
@@ -33,7 +33,7 @@ def _figures(result: SystemResult) -> str:
 def _verdict(evaluation: Evaluation) -> list[str]:
     """The retriever against the best of the others."""
     metric = f"NDCG@{K}"
-    others = [key for key in evaluation.systems if key != RETRIEVER]
+    others = [key for key in evaluation.systems if key not in {RETRIEVER, REFIT}]
     best = max(others, key=lambda key: evaluation.systems[key].metrics[metric].value)
     found = evaluation.comparison(RETRIEVER, best, metric)
     assert found is not None
@@ -51,15 +51,18 @@ def _audit_lines(evaluation: Evaluation) -> list[str]:
     ]
 
 
-def _protocol_lines(protocol: Protocol) -> list[str]:
+def _protocol_lines(protocol: Protocol, *, has_refit: bool) -> list[str]:
+    floor = protocol.gaps_floored_to_seconds
     return [
         f"split      {protocol.split}: the last test click of each of {protocol.users:,} users",
         f"items      {protocol.item_universe}: {protocol.num_candidates:,}, all ranked, ties rank the target last",
         f"filter     {protocol.filter}",
         f"intervals  95 %, {protocol.resamples:,} bootstrap resamples of the users",
         "training   without the validation clicks; the time of the predicted click is not used",
+        *(["           the refit has learnt the validation clicks as well"] if has_refit else []),
         "history    everything before the target, validation clicks included; "
         f"the retriever reads the last {protocol.max_length}",
+        *([] if floor is None else [f"           it reads the time between them too, floored to {floor:g} s"]),
         f"           {protocol.users_without_history:,} users have nothing to read and get the popular items",
         f"targets    {protocol.targets_not_candidates:,} are no candidates and count as misses; "
         f"{protocol.targets_never_trained:,} were never clicked in training",

@@ -17,13 +17,15 @@ from recsys.errors import ConfigError
 from recsys.evaluation.audit.rare import audit_log
 from recsys.evaluation.config import K
 from recsys.evaluation.evaluate import evaluate as evaluate_retriever
-from recsys.evaluation.outcome import NAME, REPORT, RETRIEVER, Estimate, Evaluation, read_evaluation
+from recsys.evaluation.outcome import NAME, REFIT, REPORT, RETRIEVER, Estimate, Evaluation, read_evaluation
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.report.contents import Best, EpochPoint, Training
 from recsys.evaluation.report.gather import Background
 from recsys.evaluation.tables import evaluation_lines
+from recsys.model.retriever import Retriever
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
+from recsys.stages.train import refit_directory
 from recsys.training.outcome import TrainingOutcome, load_best, read_outcome
 from recsys.training.tracking_spool import without_password
 
@@ -66,7 +68,7 @@ def evaluate(session: Session) -> Evaluated:
     with session.recording(Stage.EVALUATE):
         evaluation = evaluate_retriever(
             questions,
-            load_best(session.layout.product(Stage.TRAIN)),
+            _retrievers(session),
             config=config.evaluation,
             directory=config.workdir,
             background=_background(session, dataset, ideal),
@@ -77,6 +79,11 @@ def evaluate(session: Session) -> Evaluated:
     session.tracker.log_artifact(report)
     session.tracker.log_artifact(config.workdir / NAME, NAME)
     return Evaluated(evaluation, ideal, report)
+
+
+def _retrievers(session: Session) -> dict[str, Retriever]:
+    refit = {REFIT: load_best(refit_directory(session))} if session.config.training.refit else {}
+    return {RETRIEVER: load_best(session.layout.product(Stage.TRAIN)), **refit}
 
 
 def _ideal(config: RunConfig, prepared: Path) -> BestPossible | None:

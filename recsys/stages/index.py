@@ -13,6 +13,8 @@ from recsys.data.dataset import Dataset, open_dataset
 from recsys.errors import BundleError
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
+from recsys.stages.suited import suited
+from recsys.stages.train import refit_directory
 from recsys.training.outcome import load_best
 
 
@@ -53,12 +55,17 @@ def _is_sound(session: Session, pointer: Path) -> bool:
 
 
 def _contents(session: Session) -> BundleContents:
-    config = resolved(session.config)
-    for key in ("workdir", "tracking"):  # equal runs make equal bundles, wherever they lie and whoever is told
+    dataset = open_dataset(session.layout.product(Stage.PREPARE))
+    config = resolved(suited(session.config, dataset))
+    for key in (
+        "workdir",
+        "tracking",
+        "tuning",
+    ):  # equal runs make equal bundles, wherever they lie and whoever is told
         del config[key]
     return BundleContents.of(
-        open_dataset(session.layout.product(Stage.PREPARE)),
-        load_best(session.layout.product(Stage.TRAIN)),
+        dataset,
+        load_best(refit_directory(session) if session.config.training.refit else session.layout.product(Stage.TRAIN)),
         config=config,
         metrics=json.loads(session.layout.product(Stage.EVALUATE).read_text(encoding="utf-8")),
     )

@@ -10,6 +10,7 @@ from recsys.durable import fingerprint, sha256_of
 from recsys.evaluation.outcome import LISTS, NAME, RANKS, TRUTH
 from recsys.section import Section, flatten
 from recsys.stages.record import Stage
+from recsys.stages.suited import left_to_the_log
 from recsys.training.identity import Identity
 
 READS = {
@@ -42,11 +43,19 @@ class Layout:
 def inputs(stage: Stage, config: RunConfig, layout: Layout) -> dict[str, str]:
     """Everything that the stage's outcome is a function of, the log's own files left out."""
     products = {f"the {PRODUCTS[read]}": output(read, layout) or "missing" for read in READS[stage]}
+    if config.training.refit and Stage.TRAIN in READS[stage]:
+        refit = sorted((layout.product(Stage.TRAIN) / "refit" / "best").glob("*"))
+        products["the refit"] = _fingerprint_of(refit) or "missing"
     match stage:
         case Stage.PREPARE:
             settings = {"seed": str(config.seed), **_named("data", config.data)}
         case Stage.TRAIN:
-            return dict(training_identity(config, products["the dataset"]).values)  # which names the dataset itself
+            # the identity names the dataset itself, and the log's choices follow from that
+            chosen = {
+                "left to the log": ", ".join(left_to_the_log(config)),
+                "training.refit": str(config.training.refit),
+            }
+            return {**training_identity(config, products["the dataset"]).values, **chosen}
         case Stage.EVALUATE:
             seen = {"recommend.exclude_seen": str(config.recommend.exclude_seen)}
             settings = seen | _named("evaluation", config.evaluation)

@@ -50,6 +50,11 @@ class Session:
             return "off (tracking.kind is none)"
         return without_password(tracking.uri or f"sqlite:///{self.config.workdir}/mlflow.db")
 
+    @property
+    def tracking_store(self) -> str:
+        """Where this workdir tracks, for another workdir that is to track there too."""
+        return self.config.tracking.uri or f"sqlite:///{self.config.workdir.resolve()}/mlflow.db"
+
     def deliver_owed(self) -> None:
         """Opens the tracker where an earlier command's events have not arrived: this one delivers them."""
         if self._tracker is None and is_owed(self.config.tracking, workdir=self.config.workdir):

@@ -1,14 +1,17 @@
 """Trains the retriever on the prepared dataset. Needs no Polars, no FAISS and, with tracking off, no MLflow."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from recsys.config import RunConfig
 from recsys.data.dataset import Dataset, open_dataset
+from recsys.errors import DataError
 from recsys.section import flatten
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
-from recsys.training.fit import RetrievalJob, fit_retriever
+from recsys.stages.suited import choices, suited
+from recsys.training.fit import RetrievalJob, fit_retriever, forget
 from recsys.training.outcome import TrainingOutcome, read_outcome
 from recsys.training.reporting import EpochRecord
 
@@ -34,32 +37,71 @@ def train(session: Session, *, restart: bool = False) -> Trained:
     `restart` forgets what was trained before, also if it is unfinished.
     """
     session.demand_earlier(Stage.TRAIN)
-    config, directory = session.config, session.layout.product(Stage.TRAIN)
+    directory = session.layout.product(Stage.TRAIN)
     if restart:
         session.forget(Stage.TRAIN)
-    elif session.is_current(Stage.TRAIN):
+    elif _has_refit(session) and session.is_current(Stage.TRAIN):
         outcome = read_outcome(directory)
         assert outcome is not None
         return Trained(directory, outcome)
     session.demand_unaltered(Stage.TRAIN)
-    job = retrieval_job(session)
+    dataset = open_dataset(session.layout.product(Stage.PREPARE))
+    for choice in choices(session.config, dataset):
+        session.tell(f"chosen for this log: {choice.key}={choice.value} ({choice.reason})")
+    config = suited(session.config, dataset)
+    job = job_of(config, dataset, directory)
+    _require_validation(job)
     with session.recording(Stage.TRAIN):
-        session.tracker.log_params(flatten(config) | _facts(job.dataset))
-        outcome = fit_retriever(job, restart=restart, tell=session.tell, on_epoch=_log_to(session))
+        session.tracker.log_params(flatten(config) | _facts(dataset))
+        outcome = fit_retriever(job, restart=restart, tell=session.tell, on_epoch=log_to(session))
+        if config.training.refit:
+            session.tell(f"once more, with the validation clicks, {outcome.best_epoch} epochs")
+            fit_retriever(refit_job(job, outcome, refit_directory(session)), tell=session.tell)
     return Trained(directory, outcome)
 
 
+def _has_refit(session: Session) -> bool:
+    """Whether there is a refit where one is wanted; where none is, what an earlier command left of one goes."""
+    if session.config.training.refit:
+        return read_outcome(refit_directory(session)) is not None
+    forget(refit_directory(session))
+    return True
+
+
+def _require_validation(job: RetrievalJob) -> None:
+    if job.training.refit and not len(job.dataset.split.validation(job.dataset.histories)):
+        raise DataError(
+            "training.refit trains once more with the validation clicks, and there are none: "
+            "set data.split.validation_share, or leave training.refit out"
+        )
+
+
 def retrieval_job(session: Session) -> RetrievalJob:
-    """What the configuration asks for, on the prepared dataset."""
-    config = session.config
+    """What the configuration and the prepared dataset ask for."""
+    dataset = open_dataset(session.layout.product(Stage.PREPARE))
+    return job_of(suited(session.config, dataset), dataset, session.layout.product(Stage.TRAIN))
+
+
+def job_of(config: RunConfig, dataset: Dataset, directory: Path) -> RetrievalJob:
+    """The training of a configuration on a dataset, left in a directory."""
     return RetrievalJob(
-        dataset=open_dataset(session.layout.product(Stage.PREPARE)),
+        dataset=dataset,
         model=config.model,
         training=config.training,
         exclude_seen=config.recommend.exclude_seen,
         seed=config.seed,
-        directory=session.layout.product(Stage.TRAIN),
+        directory=directory,
     )
+
+
+def refit_job(job: RetrievalJob, outcome: TrainingOutcome, directory: Path) -> RetrievalJob:
+    """The training that follows: the epochs that were best, on the training and the validation clicks."""
+    training = job.training.model_copy(update={"max_epochs": outcome.best_epoch, "max_minutes": None})
+    return replace(job, dataset=job.dataset.with_validation(), training=training, directory=directory)
+
+
+def refit_directory(session: Session) -> Path:
+    return session.layout.product(Stage.TRAIN) / "refit"
 
 
 def _facts(dataset: Dataset) -> dict[str, str]:
@@ -71,7 +113,9 @@ def _facts(dataset: Dataset) -> dict[str, str]:
     }
 
 
-def _log_to(session: Session) -> Callable[[EpochRecord], None]:
+def log_to(session: Session) -> Callable[[EpochRecord], None]:
+    """Tells each epoch, to people and to MLflow."""
+
     def log(record: EpochRecord) -> None:
         values = {name: value for name, value in asdict(record).items() if name != "epoch" and value is not None}
         session.tracker.log_metrics(values, step=record.epoch)

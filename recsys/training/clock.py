@@ -91,8 +91,12 @@ class Clock(pl.Callback):
     def on_exception(self, trainer: pl.Trainer, _: pl.LightningModule, exception: BaseException) -> None:
         if isinstance(exception, SIGTERMException):  # it came before our handler was in place
             self.save(trainer)
+        self._restore_signals()  # Lightning calls no teardown after an exception, and the process may live on
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        self._restore_signals()
+
+    def _restore_signals(self) -> None:
         if hasattr(self, "signals"):
             self.signals.restore()
 

@@ -15,7 +15,7 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 class OptimizerConfig(Section):
     """AdamW (Loshchilov & Hutter 2019) with decay on matrices only; warm-up, then cosine or constant."""
 
-    learning_rate: PositiveFloat = 2e-3
+    learning_rate: PositiveFloat = 4e-3
     weight_decay: NonNegativeFloat = 0.01
     betas: tuple[Share, Share] = (0.9, 0.98)
     warmup_share: Share = 0.02
@@ -34,9 +34,14 @@ class TrainingConfig(Section):
     batch_tokens: PositiveInt = 4096
     """Positions in a batch on each device, padding included."""
     windows: WindowKind = "all"
-    """`last`: each user's most recent clicks; `all`: every training click once an epoch."""
+    """`last`: each user's most recent clicks; `random`: a stretch of them drawn anew each epoch; `all`: every training
+    click once an epoch."""
     objective: ObjectiveConfig = FullSoftmaxConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
+    average_decay: float = Field(default=0.0, ge=0.0, lt=1.0)
+    """Share of the average of the weights that a step leaves; the average is validated and kept. 0: no average."""
+    refit: bool = False
+    """Train once more, on the validation clicks too, for as many epochs as were best. The bundle gets that model."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: PositiveInt = 1
     """Processes of data-parallel training, one a device; a batch holds the token budget of each."""

@@ -18,6 +18,7 @@ from recsys.data.dataset import Dataset
 from recsys.durable import sweep
 from recsys.errors import DataError, Interrupted
 from recsys.model.retriever import Retriever, RetrieverConfig
+from recsys.training.averaging import WeightAverage
 from recsys.training.checkpoints import DurableCheckpointIO, newest_checkpoint, remove_checkpoints
 from recsys.training.clock import Clock
 from recsys.training.compiling import CompileEncoder
@@ -102,7 +103,8 @@ def train(
     progress = Progress(precision=hardware.precision)
     # a listener lives in this process; with several, they train elsewhere and it is told afterwards
     listeners = [on_epoch] if on_epoch is not None and hardware.devices == 1 else []
-    loader = EpochLoader(build_batches(job), progress, torch.device(hardware.device))
+    device, reads_times = torch.device(hardware.device), job.model.reads_times
+    loader = EpochLoader(build_batches(job), progress, device, reads_times=reads_times)
     with without_chatter(), _signals(hardware) as signals:
         trainer = build_trainer(job, hardware, progress, listeners, callbacks)
         try:
@@ -129,7 +131,8 @@ def build_trainer(
     validator = Validator(
         job.dataset, exclude_seen=job.exclude_seen, max_users=job.training.validation_users, seed=job.seed
     )
-    keep_best = KeepBest(validator, job.training.patience)
+    average = WeightAverage(job.training.average_decay)
+    keep_best = KeepBest(validator, average, job.training.patience)
     reporter = Reporter(progress, keep_best, listeners)
     return pl.Trainer(
         strategy=hardware.strategy(),
@@ -139,6 +142,7 @@ def build_trainer(
         max_epochs=-1,
         min_epochs=0,
         callbacks=[
+            average,
             keep_best,
             ProgressBar(progress, keep_best, job.training.max_epochs),
             reporter,

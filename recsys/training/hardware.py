@@ -70,7 +70,10 @@ def free_memory(device: torch.device) -> int:
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
 
 
-def place_clicks(items: NDArray[np.int32], device: torch.device, *, free_bytes: int) -> Clicks:
-    """A copy on the device where it has the room; else the file stays mapped."""
-    place = ResidentClicks if items.nbytes <= RESIDENT_SHARE * free_bytes else MappedClicks
-    return place(items, device)
+def place_clicks(
+    items: NDArray[np.int32], times: NDArray[np.int64] | None, device: torch.device, *, free_bytes: int
+) -> Clicks:
+    """A copy on the device where it has the room; else the files stay mapped."""
+    num_bytes = items.nbytes + (0 if times is None else times.nbytes)
+    place = ResidentClicks if num_bytes <= RESIDENT_SHARE * free_bytes else MappedClicks
+    return place(items, times, device)

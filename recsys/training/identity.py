@@ -15,7 +15,7 @@ FILE = "identity.json"
 DATASET = "the prepared dataset"
 
 # How the work is done, not what comes out of it.
-IRRELEVANT = {"training.checkpoint_minutes", "training.device", "training.threads"}
+IRRELEVANT = {"training.checkpoint_minutes", "training.refit", "training.device", "training.threads"}
 
 
 @dataclass(frozen=True)

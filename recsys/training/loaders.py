@@ -15,8 +15,11 @@ from recsys.training.progress import Progress
 class EpochLoader:
     """Each `iter` reads the epoch and the first batch from `progress`, so a resumed epoch yields just what is left."""
 
-    def __init__(self, batches: TrainingBatches, progress: Progress, device: torch.device) -> None:
+    def __init__(
+        self, batches: TrainingBatches, progress: Progress, device: torch.device, *, reads_times: bool
+    ) -> None:
         self.batches = batches
+        self.reads_times = reads_times
         self.progress = progress
         self.device = device
 
@@ -30,8 +33,9 @@ class EpochLoader:
     @cached_property
     def _clicks(self) -> Clicks:
         """Placed by the process that trains: of several ranks, none is the one that made this loader."""
-        items = self.batches.dataset.histories.items
-        return place_clicks(items, self.device, free_bytes=free_memory(self.device))
+        histories = self.batches.dataset.histories
+        times = histories.times if self.reads_times else None
+        return place_clicks(histories.items, times, self.device, free_bytes=free_memory(self.device))
 
 
 def current_shard() -> Shard:

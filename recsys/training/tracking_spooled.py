@@ -5,6 +5,7 @@ Knows nothing of MLflow, only that a process that is started with `command` will
 
 import logging
 import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Protocol
@@ -38,6 +39,9 @@ class Tracker(Protocol):
     def run_id(self) -> str | None:
         """MLflow's id of the run; None until a server has given one, so record it after `close`."""
 
+    def awaited_run_id(self) -> str | None:
+        """The same, waiting for it as long as closing would: to name the run to another one."""
+
     def log_params(self, params: Mapping[str, str]) -> None:
         """What never changes; where a value differs from an earlier one, the tag `changed.KEY` has the new one."""
 
@@ -58,6 +62,7 @@ class NoTracking:
 
     run_id: str | None = None
 
+    def awaited_run_id(self) -> None: ...
     def log_params(self, params: Mapping[str, str]) -> None: ...
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None: ...
     def log_tags(self, tags: Mapping[str, str]) -> None: ...
@@ -89,6 +94,12 @@ class SpooledTracking:
     def run_id(self) -> str | None:
         receipt = None if self.courier is None else self.courier.receipt()
         return self.assignment.run_id if receipt is None else receipt.run_id
+
+    def awaited_run_id(self) -> str | None:
+        deadline = time.monotonic() + self.closing_seconds
+        while self.run_id is None and self.courier is not None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return self.run_id
 
     def log_params(self, params: Mapping[str, str]) -> None:
         self._tell(Params(values={key: without_password(value) for key, value in params.items()}))

@@ -12,6 +12,7 @@ from recsys.evaluation.metrics import ndcg
 from recsys.model.encoding import encode_pasts, recent_pasts
 from recsys.model.retriever import Retriever
 from recsys.topk import Exclusions, target_ranks, whole_rows
+from recsys.training.averaging import WeightAverage
 from recsys.training.retrieval_task import RetrievalTask
 
 K = 10
@@ -67,11 +68,13 @@ class Validator:
 class KeepBest(pl.Callback):
     """Validates after each epoch, keeps the best weights, and stops training when they stay the best too long.
 
-    Without validation users the last weights are the ones kept.
+    What is validated and kept is the average of the weights where there is one. Without validation users the last
+    weights are the ones kept.
     """
 
-    def __init__(self, validator: Validator, patience: int) -> None:
+    def __init__(self, validator: Validator, average: WeightAverage, patience: int) -> None:
         self.validator = validator
+        self.average = average
         self.patience = patience
         self.epochs = self.best_epoch = 0
         self.latest: float | None = None
@@ -92,7 +95,10 @@ class KeepBest(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, RetrievalTask)
-        retriever = pl_module.retriever
+        with self.average.in_place(pl_module.retriever):
+            self._judge(trainer, pl_module.retriever)
+
+    def _judge(self, trainer: pl.Trainer, retriever: Retriever) -> None:
         if len(self.validator):
             retriever.eval()
             self.latest = trainer.strategy.broadcast(self.validator(retriever) if trainer.is_global_zero else None)

@@ -17,6 +17,7 @@ PROTOCOL = Protocol(
     num_candidates=500,
     filter="none",
     max_length=50,
+    gaps_floored_to_seconds=None,
     users=4,
     users_without_history=0,
     targets_never_trained=0,

@@ -12,7 +12,7 @@ from recsys.errors import DataError, LeakError
 from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.evaluate import evaluate
 from recsys.evaluation.metrics import METRICS
-from recsys.evaluation.outcome import read_evaluation
+from recsys.evaluation.outcome import RETRIEVER, read_evaluation
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.report.contents import EpochPoint, Training
 from recsys.evaluation.report.gather import Background
@@ -43,7 +43,7 @@ def evaluated(retriever_of, tmp_path, exclude_seen):
     def run(dataset, config=CONFIG):
         questions = Questions.of_test(dataset, exclude_seen=exclude_seen)
         evaluation = evaluate(
-            questions, retriever_of(dataset), config=config, directory=tmp_path, background=BACKGROUND
+            questions, {RETRIEVER: retriever_of(dataset)}, config=config, directory=tmp_path, background=BACKGROUND
         )
         lists, truth = (pl.read_parquet(tmp_path / "evaluation" / f"{name}.parquet") for name in ("lists", "truth"))
         return evaluation, lists, truth

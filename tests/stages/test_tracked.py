@@ -8,10 +8,12 @@ from contextlib import closing
 
 import pytest
 
+from recsys.data.dataset import open_dataset
 from recsys.errors import DataError, Interrupted
 from recsys.section import flatten
 from recsys.stages.prepare import prepare
 from recsys.stages.run import Everything, run
+from recsys.stages.suited import suited
 from recsys.stages.train import train
 from recsys.training.tracking_spool import without_password
 from tests.stages.workdirs import Project, small_config
@@ -25,7 +27,7 @@ def rows(project: Project, query: str) -> list[tuple]:
 def assert_all_of_it_is_tracked(project: Project, made: Everything) -> None:
     """What every stage had to tell, once."""
     params = dict(rows(project, "select key, value from params"))
-    configured = flatten(small_config({}))
+    configured = flatten(suited(small_config({}), open_dataset(project.workdir / "dataset")))
     assert params.items() >= {key: value for key, value in configured.items() if "tracking." not in key}.items()
     assert (params["dataset.users"], params["dataset.items"]) == ("60", "40")
     assert len(params["dataset.fingerprint"]) == 64

@@ -54,7 +54,7 @@ def test_no_step_but_an_epochs_last_waits_for_the_device(changed, monkeypatch, o
 def test_batches_made_on_the_device_without_waiting_are_those_of_the_cpu(job, place):
     batches = build_batches(job)
     plan = batches.plan(0, Shard())
-    clicks = place(job.dataset.histories.items, torch.device("cuda"))
+    clicks = place(job.dataset.histories.items, job.dataset.histories.times, torch.device("cuda"))
     iterator = batches.iterate(plan, first=0, shard=Shard(), clicks=clicks)
     made = [next(iterator)]
     torch.cuda.set_sync_debug_mode("error")
@@ -62,12 +62,12 @@ def test_batches_made_on_the_device_without_waiting_are_those_of_the_cpu(job, pl
     torch.cuda.set_sync_debug_mode("default")
     for one, other in zip(made, batches.iterate(plan, first=0, shard=Shard()), strict=True):
         assert one.items_BL.is_cuda
-        for name in ("items_BL", "lengths_B", "targets_BL", "positions_N"):
+        for name in ("items_BL", "times_BL", "lengths_B", "targets_BL", "positions_N"):
             assert torch.equal(getattr(one, name).cpu(), getattr(other, name)), name
 
 
 def test_a_small_log_lies_on_the_device(job):
-    loader = EpochLoader(build_batches(job), Progress(), torch.device("cuda"))
+    loader = EpochLoader(build_batches(job), Progress(), torch.device("cuda"), reads_times=True)
     assert next(iter(loader)).items_BL.is_cuda
     assert isinstance(loader._clicks, ResidentClicks)
 

@@ -207,8 +207,8 @@ def test_a_restart_that_is_killed_leaves_nothing_that_passes_for_a_model(job, ch
 
 def test_a_checkpoint_of_another_format_is_refused(changed, monkeypatch):
     stop_half_way(changed(EVERY_STEP), monkeypatch)
-    monkeypatch.setattr("recsys.training.checkpoints.FORMAT_VERSION", 2)
-    with pytest.raises(BundleError, match=r"last\.ckpt has format 1, and this version goes on from 2.*--restart"):
+    monkeypatch.setattr("recsys.training.checkpoints.FORMAT_VERSION", 3)
+    with pytest.raises(BundleError, match=r"last\.ckpt has format 2, and this version goes on from 3.*--restart"):
         fit_retriever(changed(EVERY_STEP), tell=quiet)
 
 

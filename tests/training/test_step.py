@@ -23,7 +23,7 @@ from tests.training.conftest import assert_same_weights, weights
 
 CPU = torch.device("cpu")
 OBJECTIVES = [
-    {"kind": "softmax"},
+    {"kind": "softmax", "label_smoothing": 0.1},
     {"kind": "sampled_softmax", "num_negatives": 30, "negatives": {"uniform": 1, "popularity": 1, "in_batch": 1}},
     {"kind": "bce", "num_negatives": 30},
     {"kind": "gbce", "num_negatives": 30},
@@ -32,7 +32,7 @@ OBJECTIVES = [
 
 def resident_batch(job) -> SequenceBatch:
     batches = build_batches(job)
-    clicks = ResidentClicks(job.dataset.histories.items, CPU)
+    clicks = ResidentClicks(job.dataset.histories.items, job.dataset.histories.times, CPU)
     return next(batches.iterate(batches.plan(0, Shard()), first=0, shard=Shard(), clicks=clicks))
 
 
@@ -55,7 +55,7 @@ def step_without_values(job) -> None:
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda objective: objective["kind"])
 @pytest.mark.parametrize("score", ["dot", "cosine"])
 def test_no_step_looks_at_a_value(changed, objective, score):
-    step_without_values(changed({"objective": objective}, {"score": {"kind": score}}))
+    step_without_values(changed({"objective": objective}, {"score": {"kind": score}, "gaps": {"kind": "log"}}))
 
 
 def test_a_boolean_mask_or_a_number_read_would_be_noticed(job, monkeypatch):
@@ -84,10 +84,12 @@ def test_a_step_in_bf16_is_near_the_one_in_fp32(changed, objective):
         assert (rounded - exact).norm() <= 0.03 * exact.norm()
 
 
-def test_clicks_are_resident_where_they_leave_three_quarters_free(small_dataset):
-    items = small_dataset.histories.items
-    for free_bytes, place in [(4 * items.nbytes, ResidentClicks), (4 * items.nbytes - 1, MappedClicks)]:
-        assert isinstance(place_clicks(items, CPU, free_bytes=free_bytes), place)
+@pytest.mark.parametrize("reads_times", [False, True])
+def test_clicks_are_resident_where_they_leave_three_quarters_free(small_dataset, reads_times):
+    items, times = small_dataset.histories.items, small_dataset.histories.times if reads_times else None
+    num_bytes = items.nbytes * (3 if reads_times else 1)
+    for free_bytes, place in [(4 * num_bytes, ResidentClicks), (4 * num_bytes - 1, MappedClicks)]:
+        assert isinstance(place_clicks(items, times, CPU, free_bytes=free_bytes), place)
 
 
 def test_training_from_resident_clicks_is_training_from_mapped_ones(changed, tmp_path, monkeypatch):

@@ -50,6 +50,7 @@ def protocol(**changes: object) -> Protocol:
             "num_candidates": 3416,
             "filter": "items clicked before the target",
             "max_length": 200,
+            "gaps_floored_to_seconds": 3600.0,
             "users": 6040,
             "users_without_history": 0,
             "targets_never_trained": 3,
