@@ -107,11 +107,8 @@ def _found(value: JsonValue, key: str) -> JsonValue:
 
 
 def _set_by_user(config: RunConfig) -> dict[str, JsonValue]:
-    return {name: _kept(value, resolved(config)[name]) for name, value in _dumped(config).items()}
-
-
-def _dumped(config: RunConfig) -> dict[str, JsonValue]:
-    return config.model_dump(mode="json", exclude_unset=True)
+    whole, values = resolved(config), config.model_dump(mode="json", exclude_unset=True)
+    return {name: _kept(value, whole[name]) for name, value in values.items()}
 
 
 def _kept(value: JsonValue, whole: JsonValue) -> JsonValue:

@@ -52,10 +52,12 @@ class Questions:
         """[N] item indices."""
         return np.asarray(self.dataset.histories.items)[self.held_out.positions].astype(np.int64)
 
-    def pasts(self, max_length: int) -> Pasts:
+    def pasts(self, max_length: int, *, reads_times: bool = False) -> Pasts:
         """The last clicks before the target, as far as they may be read."""
         users, ends, known = self.held_out.users, self.held_out.positions, self.dataset.known_items
-        return recent_pasts(self.dataset.histories, users, ends, max_length=max_length, known_V=known)
+        return recent_pasts(
+            self.dataset.histories, users, ends, max_length=max_length, known_V=known, reads_times=reads_times
+        )
 
     def seen(self, rows: slice) -> Exclusions:
         """Every item clicked before the target, readable or not."""

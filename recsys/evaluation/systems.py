@@ -37,7 +37,7 @@ class RetrieverScores:
     def __init__(self, questions: Questions, retriever: Retriever) -> None:
         config = retriever.config
         self.detail = f"d {config.dim}, {config.num_blocks} blocks, L {config.max_length}"
-        self.users = encode_pasts(retriever, questions.pasts(config.max_length))
+        self.users = encode_pasts(retriever, questions.pasts(config.max_length, reads_times=config.reads_times))
         self.items = retriever.item_vectors().float()
 
     def __call__(self, rows: slice) -> Tensor:

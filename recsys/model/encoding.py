@@ -33,18 +33,30 @@ class Pasts:
 
 
 def recent_pasts(
-    histories: Histories, users: Int64, ends: Int64, *, max_length: int, known_V: NDArray[np.bool_]
+    histories: Histories,
+    users: Int64,
+    ends: Int64,
+    *,
+    max_length: int,
+    known_V: NDArray[np.bool_],
+    reads_times: bool = False,
 ) -> Pasts:
-    """Each user's last `max_length` clicks before position `ends`; clicks outside `known_V` are skipped."""
+    """Each user's last `max_length` clicks before position `ends`; clicks outside `known_V` are skipped.
+
+    Their times come along only for a model that reads them: to skip clicks is to copy the log's.
+    """
+    times = histories.times if reads_times else None
     begins = np.asarray(histories.offsets)[users]
     if known_V[1:].all():
         starts = np.maximum(begins, ends - max_length)
-        return Pasts(histories.items, histories.times, starts, ends - starts)
+        return Pasts(histories.items, times, starts, ends - starts)
     # a known click's place among the known ones is a prefix sum, so skipping costs one pass and no loop
     known = known_V[histories.items]
     before = np.concatenate([[0], np.cumsum(known)])
     starts = np.maximum(before[begins], before[ends] - max_length)
-    return Pasts(np.asarray(histories.items)[known], histories.times[known], starts, before[ends] - starts)
+    return Pasts(
+        np.asarray(histories.items)[known], None if times is None else times[known], starts, before[ends] - starts
+    )
 
 
 @torch.inference_mode()

@@ -14,20 +14,27 @@ PositionKind = Literal["start", "end", "none"]
 class Positions(nn.Module, ABC):
     """Adds what a click's place tells to its embedding."""
 
+    def __init__(self, max_length: int, dim: int) -> None:
+        super().__init__()
+
     @abstractmethod
     def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
         """[B, L, D] -> [B, L, D], or [N, D] of packed rows."""
 
 
-class StartPositions(Positions):
-    """One learned vector per position, counted from the window's start.
+class LearnedPositions(Positions):
+    """One learned vector per position."""
+
+    def __init__(self, max_length: int, dim: int) -> None:
+        super().__init__(max_length, dim)
+        self.table_LD = nn.Parameter(torch.randn(max_length, dim) * dim**-0.5)
+
+
+class StartPositions(LearnedPositions):
+    """Counted from the window's start.
 
     Counting from the start keeps `encode(h)[t] == encode(h[: t + 1])[t]`: a later click moves no earlier position.
     """
-
-    def __init__(self, max_length: int, dim: int) -> None:
-        super().__init__()
-        self.table_LD = nn.Parameter(torch.randn(max_length, dim) * dim**-0.5)
 
     def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
         if context.packing is not None:
@@ -35,16 +42,12 @@ class StartPositions(Positions):
         return x_BLD + self.table_LD[: x_BLD.shape[1]]
 
 
-class EndPositions(Positions):
-    """One learned vector per position, counted from the window's last click.
+class EndPositions(LearnedPositions):
+    """Counted from the window's last click.
 
     What a position means then depends on the clicks behind it, so in training, where each position predicts, it tells
     how many of them follow.
     """
-
-    def __init__(self, max_length: int, dim: int) -> None:
-        super().__init__()
-        self.table_LD = nn.Parameter(torch.randn(max_length, dim) * dim**-0.5)
 
     def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
         return x_BLD + self.table_LD[context.clicks_behind(x_BLD.shape[1])]
@@ -53,15 +56,8 @@ class EndPositions(Positions):
 class NoPositions(Positions):
     """The order of clicks tells only what is earlier, by causality, or what else the model is given of it."""
 
-    def __init__(self, max_length: int, dim: int) -> None:
-        super().__init__()
-
     def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
         return x_BLD
 
 
-POSITIONS: dict[PositionKind, type[StartPositions] | type[EndPositions] | type[NoPositions]] = {
-    "start": StartPositions,
-    "end": EndPositions,
-    "none": NoPositions,
-}
+POSITIONS: dict[PositionKind, type[Positions]] = {"start": StartPositions, "end": EndPositions, "none": NoPositions}

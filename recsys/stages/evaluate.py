@@ -25,7 +25,7 @@ from recsys.evaluation.tables import evaluation_lines
 from recsys.model.retriever import Retriever
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
-from recsys.stages.train import refit_directory
+from recsys.stages.train import load_refit
 from recsys.training.outcome import TrainingOutcome, load_best, read_outcome
 from recsys.training.tracking_spool import without_password
 
@@ -82,7 +82,7 @@ def evaluate(session: Session) -> Evaluated:
 
 
 def _retrievers(session: Session) -> dict[str, Retriever]:
-    refit = {REFIT: load_best(refit_directory(session))} if session.config.training.refit else {}
+    refit = {REFIT: load_refit(session)} if session.config.training.refit else {}
     return {RETRIEVER: load_best(session.layout.product(Stage.TRAIN)), **refit}
 
 

@@ -14,7 +14,7 @@ from recsys.errors import BundleError
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
 from recsys.stages.suited import suited
-from recsys.stages.train import refit_directory
+from recsys.stages.train import load_refit
 from recsys.training.outcome import load_best
 
 
@@ -65,7 +65,7 @@ def _contents(session: Session) -> BundleContents:
         del config[key]
     return BundleContents.of(
         dataset,
-        load_best(refit_directory(session) if session.config.training.refit else session.layout.product(Stage.TRAIN)),
+        load_refit(session) if session.config.training.refit else load_best(session.layout.product(Stage.TRAIN)),
         config=config,
         metrics=json.loads(session.layout.product(Stage.EVALUATE).read_text(encoding="utf-8")),
     )

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from recsys.config import RunConfig
 from recsys.data.dataset import Dataset, open_dataset
-from recsys.errors import DataError
+from recsys.errors import DataError, StaleError
+from recsys.model.retriever import Retriever
 from recsys.section import flatten
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
 from recsys.stages.suited import choices, suited
 from recsys.training.fit import RetrievalJob, fit_retriever, forget
-from recsys.training.outcome import TrainingOutcome, read_outcome
+from recsys.training.outcome import TrainingOutcome, load_best, read_outcome
 from recsys.training.reporting import EpochRecord
 
 
@@ -102,6 +103,14 @@ def refit_job(job: RetrievalJob, outcome: TrainingOutcome, directory: Path) -> R
 
 def refit_directory(session: Session) -> Path:
     return session.layout.product(Stage.TRAIN) / "refit"
+
+
+def load_refit(session: Session) -> Retriever:
+    """StaleError where it is gone."""
+    directory = refit_directory(session)
+    if read_outcome(directory) is None:
+        raise StaleError(f"{directory} is missing: run `recsys train {session.source}` first")
+    return load_best(directory)
 
 
 def _facts(dataset: Dataset) -> dict[str, str]:

@@ -11,13 +11,6 @@ from recsys.section import Section
 SEARCHED = ("model.", "training.")
 
 
-def _require_range(key: str, low: float, high: float, *, log: bool) -> None:
-    if not low < high:
-        raise ValueError(f"the range of {key} must rise from low to high; found {low} to {high}")
-    if log and low <= 0:
-        raise ValueError(f"a logarithmic range begins above 0, and that of {key} begins at {low}")
-
-
 class _Dimension(Section):
     key: str
     """A dotted key of the configuration, in `model` or `training`."""
@@ -32,18 +25,18 @@ class _Dimension(Section):
         return self
 
 
-class FloatDimension(_Dimension):
-    """Any number from `low` to `high`."""
-
-    kind: Literal["float"] = "float"
+class _Range(_Dimension):
     low: FiniteFloat
     high: FiniteFloat
     log: bool = False
     """Whether to draw the number's logarithm evenly."""
 
     @model_validator(mode="after")
-    def _is_a_range(self) -> Self:
-        _require_range(self.key, self.low, self.high, log=self.log)
+    def _rises(self) -> Self:
+        if not self.low < self.high:
+            raise ValueError(f"the range of {self.key} must rise from low to high; found {self.low} to {self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a logarithmic range begins above 0, and that of {self.key} begins at {self.low}")
         return self
 
     @property
@@ -54,25 +47,21 @@ class FloatDimension(_Dimension):
         return isinstance(value, int | float) and self.low <= value <= self.high
 
 
-class IntDimension(_Dimension):
+class FloatDimension(_Range):
+    """Any number from `low` to `high`."""
+
+    kind: Literal["float"] = "float"
+
+
+class IntDimension(_Range):
     """Any whole number from `low` to `high`."""
 
     kind: Literal["int"] = "int"
     low: int
     high: int
-    log: bool = False
-
-    @model_validator(mode="after")
-    def _is_a_range(self) -> Self:
-        _require_range(self.key, self.low, self.high, log=self.log)
-        return self
-
-    @property
-    def example(self) -> JsonValue:
-        return self.low
 
     def holds(self, value: object) -> bool:
-        return isinstance(value, int) and self.low <= value <= self.high
+        return isinstance(value, int) and super().holds(value)
 
 
 class ChoiceDimension(_Dimension):

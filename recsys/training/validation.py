@@ -46,6 +46,7 @@ class Validator:
             self.positions,
             max_length=retriever.config.max_length,
             known_V=self.dataset.known_items,
+            reads_times=retriever.config.reads_times,
         )
         users_ND, items_VD = encode_pasts(retriever, pasts), retriever.item_vectors().float()
         step = whole_rows(len(items_VD))

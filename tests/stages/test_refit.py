@@ -2,10 +2,13 @@
 
 import shutil
 
+import pytest
 import torch
 
 from recsys.bundle.opened import open_bundle
+from recsys.errors import StaleError
 from recsys.evaluation.tables import evaluation_lines
+from recsys.stages.evaluate import evaluate
 from recsys.stages.run import run
 from recsys.stages.train import retrieval_job, train
 from recsys.training.outcome import load_best, read_outcome
@@ -53,6 +56,8 @@ def test_a_refit_that_is_gone_is_made_again(project: Project):
     before = weights(project.workdir / "model" / "refit")
     shutil.rmtree(project.workdir / "model" / "refit")
     with project.session(training__refit=True) as session:
+        with pytest.raises(StaleError, match=r"run/model/refit is missing: run `recsys train my.yaml` first"):
+            evaluate(session)
         train(session)
     after = weights(project.workdir / "model" / "refit")
     assert all(torch.equal(before[name], after[name]) for name in before)

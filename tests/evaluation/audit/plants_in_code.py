@@ -29,9 +29,9 @@ class CountsEverything(Dataset):
 
 
 class ReadsTheTarget(Questions):
-    def pasts(self, max_length: int) -> Any:
+    def pasts(self, max_length: int, *, reads_times: bool = False) -> Any:
         held_out = replace(self.held_out, positions=self.held_out.positions + 1)
-        return Questions(self.dataset, held_out, self.filters_seen).pasts(max_length)
+        return Questions(self.dataset, held_out, self.filters_seen).pasts(max_length, reads_times=reads_times)
 
 
 def counts_of_everything(garden: Garden) -> list[Finding]:
