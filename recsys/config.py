@@ -40,11 +40,11 @@ class RunConfig(Section):
     tuning: TuningConfig = TuningConfig()
 
     @model_validator(mode="after")
-    def _gaps_need_times(self) -> Self:
+    def _spans_need_times(self) -> Self:
         if self.model.reads_times and self.data.events.time_kind == "order":
             raise ValueError(
-                "model.gaps.kind log reads the time between clicks, and with data.events.time_kind order there is "
-                "none: use none, or another time_kind"
+                "model.gaps and model.query_time of kind log read the time between clicks, and with "
+                "data.events.time_kind order there is none: use none, or another time_kind"
             )
         return self
 

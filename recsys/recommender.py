@@ -4,7 +4,7 @@ import copy
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from recsys.data.vocabulary import INTEGER, PADDING, ItemId
 from recsys.errors import ConfigError, DataError, UnknownItem
 from recsys.index.item_index import unit_rows
 from recsys.model.encoding import Pasts, encode_pasts
+from recsys.moments import Moment, ticks_of
 from recsys.rules import Clicks, most_popular
 from recsys.topk import Exclusions, topk
 
@@ -69,19 +70,40 @@ class Recommender:
         self._indexed = np.flatnonzero(bundle.candidates)
         self._popular = most_popular(bundle.popularity, bundle.candidates)
 
-    def recommend(self, history: Sequence[ItemId], *, k: int = 10, exclude_seen: bool = True) -> list[Recommendation]:
+    def recommend(
+        self,
+        history: Sequence[ItemId],
+        *,
+        times: Sequence[Moment] | None = None,
+        asked: Moment | None = None,
+        k: int = 10,
+        exclude_seen: bool = True,
+    ) -> list[Recommendation]:
         """At most k items, best first; fewer where fewer are left.
 
         The most recent clicks that the model knows are read, as many as it was trained for. Items it does not know
         are skipped: `unknown` tells which. With nothing known, the most clicked items come back, source "popular".
+        A model with `gaps` reads the clicks' `times`, and one with `query_time` the moment `asked` about, where given.
         """
-        return self.recommend_many([history], k=k, exclude_seen=exclude_seen)[0]
+        told_times, told_asked = None if times is None else [times], None if asked is None else [asked]
+        lists = self.recommend_many([history], times=told_times, asked=told_asked, k=k, exclude_seen=exclude_seen)
+        return lists[0]
 
     def recommend_many(
-        self, histories: Sequence[Sequence[ItemId]], *, k: int = 10, exclude_seen: bool = True
+        self,
+        histories: Sequence[Sequence[ItemId]],
+        *,
+        times: Sequence[Sequence[Moment]] | None = None,
+        asked: Sequence[Moment] | None = None,
+        k: int = 10,
+        exclude_seen: bool = True,
     ) -> list[list[Recommendation]]:
         """`recommend` for each history, in fewer steps."""
-        clicks = Clicks.of([self._indices(history) for history in histories])
+        clicks = replace(
+            Clicks.of([self._indices(history) for history in histories]),
+            times=None if times is None else _times_of(histories, times),
+            asked=None if asked is None else _asked_of(histories, asked),
+        )
         lists = self.lists(clicks, k=k, exclude_seen=exclude_seen)
         return [self._recommendations(lists, row) for row in range(len(clicks))]
 
@@ -102,7 +124,9 @@ class Recommender:
     def user_vectors(self, known: Clicks) -> Tensor:
         """[users, D] on the recommender's device, of clicks that the model can read; zero where there are none."""
         starts = np.maximum(known.offsets[:-1], known.offsets[1:] - self.bundle.manifest.max_length)
-        return encode_pasts(self._retriever, Pasts(known.items, known.times, starts, known.offsets[1:] - starts))
+        return encode_pasts(
+            self._retriever, Pasts(known.items, known.times, starts, known.offsets[1:] - starts, known.asked)
+        )
 
     def similar(self, item: ItemId, *, k: int = 10) -> list[Neighbour]:
         """The k items of largest cosine with `item`, itself left out; UnknownItem has close matches in its text."""
@@ -177,6 +201,20 @@ class Recommender:
             Recommendation(item, float(score), source, self._title(index))
             for item, index, score in zip(self._ids(items), items, lists.scores[row], strict=False)
         ]
+
+
+def _times_of(histories: Sequence[Sequence[ItemId]], times: Sequence[Sequence[Moment]]) -> NDArray[np.int64]:
+    """Of all clicks, history after history."""
+    clicks, told = [len(history) for history in histories], [len(own) for own in times]
+    if clicks != told:
+        raise DataError(f"every click has one time: got {told} times for histories of {clicks} clicks")
+    return ticks_of([moment for own in times for moment in own])
+
+
+def _asked_of(histories: Sequence[Sequence[ItemId]], asked: Sequence[Moment]) -> NDArray[np.int64]:
+    if len(asked) != len(histories):
+        raise DataError(f"every history is asked about one moment: got {len(asked)} for {len(histories)} histories")
+    return ticks_of(asked)
 
 
 def _checked(k: int) -> int:

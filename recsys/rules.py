@@ -16,12 +16,14 @@ Int64 = NDArray[np.int64]
 class Clicks:
     """Several users' items, oldest first: user u's are items[offsets[u] : offsets[u + 1]].
 
-    `times` are those of the items, in microseconds; None where they are not known.
+    `times` are those of the items, and `asked` the moment each user is asked about, in microseconds; None where not
+    known.
     """
 
     items: NDArray[np.int32]
     offsets: Int64
     times: Int64 | None = None
+    asked: Int64 | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -48,7 +50,8 @@ class Clicks:
         """Without the clicks on items that are not `allowed`, a mask over the catalogue."""
         kept = allowed[self.items]
         kept_before = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])
-        return Clicks(self.items[kept], kept_before[self.offsets], None if self.times is None else self.times[kept])
+        times = None if self.times is None else self.times[kept]
+        return Clicks(self.items[kept], kept_before[self.offsets], times, self.asked)
 
 
 def most_popular(popularity: Int64, candidates: NDArray[np.bool_]) -> Int64:

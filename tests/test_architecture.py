@@ -15,7 +15,14 @@ SOURCES = sorted(path for top in ("recsys", "pipelines") for path in (ROOT / top
 LOW = {"recsys.errors", "recsys.section", "recsys.durable"}
 ROOMS = {"recsys.data", "recsys.model", "recsys.training", "recsys.evaluation", "recsys.index"}
 BUNDLE = {"recsys.data", "recsys.model", "recsys.index"}
-RECOMMENDER = {"recsys.errors", "recsys.section", "recsys.topk", "recsys.rules", "recsys.bundle"} | BUNDLE
+RECOMMENDER = {
+    "recsys.errors",
+    "recsys.section",
+    "recsys.moments",
+    "recsys.topk",
+    "recsys.rules",
+    "recsys.bundle",
+} | BUNDLE
 EVALUATED = {f"recsys.evaluation.{name}" for name in ("config", "metrics", "outcome", "questions", "ranking")}
 OFFLINE = RECOMMENDER | {"recsys.durable", "recsys.recommender", "recsys.recommend_config"}
 MAY_IMPORT = {
@@ -26,6 +33,7 @@ MAY_IMPORT = {
     "recsys.section": {"recsys.errors"},
     "recsys.durable": {"recsys.errors"},
     "recsys.topk": {"recsys.errors"},
+    "recsys.moments": {"recsys.errors"},
     "recsys.rules": {"recsys.errors", "recsys.section"},
     "recsys.recommend_config": {"recsys.errors", "recsys.section"},
     "recsys.nn": {"recsys.errors", "recsys.section"},

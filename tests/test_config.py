@@ -18,7 +18,7 @@ from recsys.config import (
 from recsys.data.config import DataConfig
 from recsys.data.split_config import ByColumnConfig, ByTimeConfig, LeaveLastOutConfig
 from recsys.model.retriever import RetrieverConfig
-from recsys.nn.gaps import LogGapsConfig
+from recsys.nn.spans import LogSpansConfig
 from recsys.section import flatten
 from recsys.training.tuning_config import FloatDimension, TuningConfig
 
@@ -154,7 +154,7 @@ def test_sections_made_in_python_need_not_set_their_kind():
     config = RunConfig(
         workdir=Path("run"),
         data=DataConfig.model_validate({"events": {"path": "a.csv"}}),
-        model=RetrieverConfig(gaps=LogGapsConfig(unit_seconds=5)),
+        model=RetrieverConfig(gaps=LogSpansConfig(unit_seconds=5)),
         tuning=TuningConfig(space=(FloatDimension(key="model.dropout", low=0, high=0.5),)),
     )
     changed = overridden(config, {"model.dim": 8}, overrider="a test")

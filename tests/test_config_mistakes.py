@@ -98,11 +98,10 @@ def test_a_split_by_time_needs_a_calendar(file):
     )
 
 
-def test_gaps_need_times(file):
-    told = mistake(file, "data: {events: {path: a.csv, time_kind: order}}\nmodel: {gaps: {kind: log}}\n")
-    assert (
-        "model.gaps.kind log reads the time between clicks, and with data.events.time_kind order there is none" in told
-    )
+@pytest.mark.parametrize("key", ["gaps", "query_time"])
+def test_spans_need_times(file, key):
+    told = mistake(file, f"data: {{events: {{path: a.csv, time_kind: order}}}}\nmodel: {{{key}: {{kind: log}}}}\n")
+    assert "model.gaps and model.query_time of kind log read the time between clicks, and with " in told
 
 
 def test_a_key_twice_is_a_mistake_and_where_it_is(file):

@@ -27,13 +27,14 @@ BUCKET_RATIO = 1.1
 class SequenceBatch:
     """Right-padded clicks and what follows each of them; `targets_BL` is PADDING where there is nothing to predict.
 
-    `times_BL` are there where the model reads them, and mean nothing at padding.
+    `times_BL`, and those of the targets, `asked_BL`, are there where the model reads them, and mean nothing at padding.
     `positions_N` says where the clicks lie in [B * L], row by row. `num_targets` counts the targets of the whole batch,
     those on other ranks included.
     """
 
     items_BL: Tensor
     times_BL: Tensor | None
+    asked_BL: Tensor | None
     lengths_B: Tensor
     targets_BL: Tensor
     positions_N: Tensor
@@ -83,6 +84,7 @@ def lay_out(stretches: Stretches, *, lengths: Int64, num_targets: int) -> Sequen
     return SequenceBatch(
         items_BL=items_E[index_BL].long().where(real_BL, PADDING),
         times_BL=None if stretches.times_E is None else stretches.times_E[index_BL],
+        asked_BL=None if stretches.times_E is None else stretches.times_E[index_BL + 1],
         lengths_B=lengths_B,
         targets_BL=items_E[index_BL + 1].long().where(real_BL, PADDING),
         positions_N=range_of(num_clicks) + shift_B.repeat_interleave(lengths_B, output_size=num_clicks),

@@ -45,7 +45,7 @@ class Ranked:
 
 def audit_ranked(ranked: Ranked) -> tuple[Finding, ...]:
     """What can be found out about the systems and their rankings."""
-    of_systems = audit_systems(ranked.questions, ranked.systems.present, seed=SEED)
+    of_systems = audit_systems(ranked.questions, ranked.systems.present, told_time=ranked.systems.told_time, seed=SEED)
     return (*of_systems, *audit_rankings(ranked.questions, ranked.rankings))
 
 

@@ -51,11 +51,16 @@ class Protocol(Section):
     targets_clicked_before: int
     """Repeats: misses for every system if the filter takes them out."""
     ties: Literal["the target last"] = "the target last"
-    uses_time_of_predicted_click: Literal[False] = False
+    uses_time_of_predicted_click: bool = False
+    """The retriever knows when the predicted click happens (`model.query_time`). No baseline does."""
     trains_on_validation_clicks: Literal[False] = False
     validation_clicks_in_test_history: Literal[True] = True
     resamples: int
     """Of the users, with replacement, behind each 95 % interval and each p value."""
+
+    @property
+    def told_time(self) -> str:
+        return "used by the retriever (query time)" if self.uses_time_of_predicted_click else "not used"
 
 
 class Estimate(Section):

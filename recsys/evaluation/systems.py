@@ -15,7 +15,7 @@ from recsys.evaluation.baselines.recently_popular import RecentlyPopular, why_no
 from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.questions import Questions
 from recsys.model.encoding import encode_pasts
-from recsys.model.retriever import Retriever
+from recsys.model.retriever import Retriever, RetrieverConfig
 
 
 class DetailedScorer(Protocol):
@@ -36,7 +36,7 @@ class RetrieverScores:
     @torch.inference_mode()
     def __init__(self, questions: Questions, retriever: Retriever) -> None:
         config = retriever.config
-        self.detail = f"d {config.dim}, {config.num_blocks} blocks, L {config.max_length}"
+        self.detail = f"d {config.dim}, {config.num_blocks} blocks, L {config.max_length}" + _told_time(config)
         self.users = encode_pasts(retriever, questions.pasts(config.max_length, reads_times=config.reads_times))
         self.items = retriever.item_vectors().float()
 
@@ -63,10 +63,14 @@ class PopularForUnknown:
 
 @dataclass(frozen=True)
 class Systems:
-    """By key, in the order of the tables; `missing` says why one cannot be had here."""
+    """By key, in the order of the tables; `missing` says why one cannot be had here.
+
+    Those `told_time` are retrievers that know when the predicted click happens, and nothing else of it.
+    """
 
     present: Mapping[str, System]
     missing: Mapping[str, str]
+    told_time: frozenset[str]
 
 
 def systems_of(dataset: Dataset, retrievers: Mapping[str, Retriever], config: EvaluationConfig) -> Systems:
@@ -80,7 +84,13 @@ def systems_of(dataset: Dataset, retrievers: Mapping[str, Retriever], config: Ev
     reason = why_not(dataset)
     missing = {} if reason is None else {"recently_popular": reason}
     present = {key: _with_fallback(make) for key, make in makers.items() if key not in missing}
-    return Systems({**present, "popular": Popular}, missing)
+    told_time = frozenset(key for key, retriever in retrievers.items() if retriever.config.reads_query_time)
+    return Systems({**present, "popular": Popular}, missing, told_time)
+
+
+def _told_time(config: RetrieverConfig) -> str:
+    floor = config.query_time.floor_seconds
+    return "" if floor is None else f", query time floored to {floor:g} s"
 
 
 def _scored_by(retriever: Retriever) -> System:

@@ -58,7 +58,7 @@ def _protocol_lines(protocol: Protocol, *, has_refit: bool) -> list[str]:
         f"items      {protocol.item_universe}: {protocol.num_candidates:,}, all ranked, ties rank the target last",
         f"filter     {protocol.filter}",
         f"intervals  95 %, {protocol.resamples:,} bootstrap resamples of the users",
-        "training   without the validation clicks; the time of the predicted click is not used",
+        f"training   without the validation clicks; the time of the predicted click is {protocol.told_time}",
         *(["           the refit has learnt the validation clicks as well"] if has_refit else []),
         "history    everything before the target, validation clicks included; "
         f"the retriever reads the last {protocol.max_length}",

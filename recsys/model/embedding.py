@@ -94,15 +94,19 @@ class ItemTower(nn.Module):
 
 
 class EventEmbedding(nn.Module):
-    """A click as the encoder reads it: its item's vector, at unit scale, where it stands and how long it took."""
+    """A click as the encoder reads it: its item's vector, at unit scale, where it stands, and its spans of time."""
 
-    def __init__(self, positions: nn.Module, gaps: nn.Module, *, dim: int, dropout: float) -> None:
+    def __init__(
+        self, positions: nn.Module, gaps: nn.Module, query_time: nn.Module, *, dim: int, dropout: float
+    ) -> None:
         super().__init__()
         self.scale = dim**0.5
         self.positions = positions
         self.gaps = gaps
+        self.query_time = query_time
         self.dropout = Dropout(dropout)
 
     def forward(self, items_BLD: Tensor, context: SequenceContext) -> Tensor:
         """[B, L, D] -> [B, L, D], or [N, D] of packed rows."""
-        return self.dropout(self.gaps(self.positions(items_BLD * self.scale, context), context))
+        x_BLD = self.positions(items_BLD * self.scale, context)
+        return self.dropout(self.query_time(self.gaps(x_BLD, context), context))

@@ -20,13 +20,14 @@ BATCH_TOKENS = {"cpu": 1 << 12, "cuda": 1 << 16}
 class Pasts:
     """What the model reads of each user: items[starts[n] : starts[n] + lengths[n]], oldest first; 0 is nothing.
 
-    `times` are those of `items`; None where they are not known.
+    `times` are those of `items`, and `asked` the moment each user is asked about; None where they are not known.
     """
 
     items: NDArray[np.int32]
     times: Int64 | None
     starts: Int64
     lengths: Int64
+    asked: Int64 | None = None
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -41,22 +42,22 @@ def recent_pasts(
     known_V: NDArray[np.bool_],
     reads_times: bool = False,
 ) -> Pasts:
-    """Each user's last `max_length` clicks before position `ends`; clicks outside `known_V` are skipped.
+    """Each user's last `max_length` clicks before the one at position `ends`; clicks outside `known_V` are skipped.
 
-    Their times come along only for a model that reads them: to skip clicks is to copy the log's.
+    Their times, and those at `ends`, come along only for a model that reads times: to skip clicks is to copy the log's.
     """
     times = histories.times if reads_times else None
+    asked = None if times is None else np.asarray(times[ends])
     begins = np.asarray(histories.offsets)[users]
     if known_V[1:].all():
         starts = np.maximum(begins, ends - max_length)
-        return Pasts(histories.items, times, starts, ends - starts)
+        return Pasts(histories.items, times, starts, ends - starts, asked)
     # a known click's place among the known ones is a prefix sum, so skipping costs one pass and no loop
     known = known_V[histories.items]
     before = np.concatenate([[0], np.cumsum(known)])
     starts = np.maximum(before[begins], before[ends] - max_length)
-    return Pasts(
-        np.asarray(histories.items)[known], None if times is None else times[known], starts, before[ends] - starts
-    )
+    known_times = None if times is None else times[known]
+    return Pasts(np.asarray(histories.items)[known], known_times, starts, before[ends] - starts, asked)
 
 
 @torch.inference_mode()
@@ -71,11 +72,21 @@ def encode_pasts(retriever: Retriever, pasts: Pasts, *, batch_tokens: int | None
     order = order[pasts.lengths[order] > 0]
     for rows in length_buckets(pasts.lengths[order], batch_tokens or BATCH_TOKENS[device.type]):
         chosen = order[rows]
-        lengths = pasts.lengths[chosen]
-        items_BL = gather_padded(pasts.items, pasts.starts[chosen], lengths).to(device)
-        times_BL = None
-        if pasts.times is not None and retriever.config.reads_times:
-            times_BL = gather_padded(pasts.times, pasts.starts[chosen], lengths).to(device)
-        hidden_BD = retriever.user_vectors(items_BL, torch.from_numpy(lengths).to(device), times_BL)
+        items_BL = gather_padded(pasts.items, pasts.starts[chosen], pasts.lengths[chosen])
+        lengths_B = torch.from_numpy(pasts.lengths[chosen])
+        times = _times(pasts, chosen) if retriever.config.reads_times else ()
+        hidden_BD = retriever.user_vectors(*(tensor.to(device) for tensor in (items_BL, lengths_B, *times)))
         vectors_ND[torch.from_numpy(chosen).to(device)] = hidden_BD.float()
     return vectors_ND
+
+
+def _times(pasts: Pasts, chosen: Int64) -> tuple[Tensor, ...]:
+    """[B, L] when the clicks happened, and what is asked behind each, as far as they are known."""
+    if pasts.times is None:
+        return ()
+    times_BL = gather_padded(pasts.times, pasts.starts[chosen], pasts.lengths[chosen])
+    if pasts.asked is None:
+        return (times_BL,)
+    last_B1 = torch.from_numpy(pasts.lengths[chosen] - 1)[:, None]
+    asked_B1 = torch.from_numpy(pasts.asked[chosen])[:, None]
+    return times_BL, times_BL.roll(-1, dims=1).scatter(1, last_B1, asked_B1)

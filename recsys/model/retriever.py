@@ -14,8 +14,8 @@ from recsys.model.embedding import CatalogueShape, EventEmbedding, FeatureEmbedd
 from recsys.model.scores import DotConfig, ScoreConfig
 from recsys.nn.context import Packing, SequenceContext
 from recsys.nn.encoder import Encoder, EncoderConfig
-from recsys.nn.gaps import GapsConfig, NoGapsConfig
 from recsys.nn.positions import POSITIONS, PositionKind
+from recsys.nn.spans import NoSpansConfig, SpansConfig, since_last_click, until_asked
 
 
 class RetrieverConfig(EncoderConfig):
@@ -27,8 +27,11 @@ class RetrieverConfig(EncoderConfig):
     positions: PositionKind = "none"
     """Learned and added to each click, counted from the window's `start` or its `end`; or `none`, which leaves order to
     the mixer."""
-    gaps: GapsConfig = NoGapsConfig()
+    gaps: SpansConfig = NoSpansConfig()
     """What a click tells of the time since the click before it."""
+    query_time: SpansConfig = NoSpansConfig()
+    """What a click tells of the time from it to the moment for which the next one is predicted. A model that reads it
+    knows when the predicted click happens, as it does when it serves live, and every result of it says so."""
     score: ScoreConfig = DotConfig()
     item_table: Literal["tied", "own"] = "tied"
     """Whether candidates are scored by the table that embeds clicks, or by one of their own."""
@@ -36,11 +39,17 @@ class RetrieverConfig(EncoderConfig):
     @property
     def reads_times(self) -> bool:
         """Whether the model wants to know when clicks happened."""
-        return self.gaps.floor_seconds is not None
+        return self.gaps.floor_seconds is not None or self.reads_query_time
+
+    @property
+    def reads_query_time(self) -> bool:
+        return self.query_time.floor_seconds is not None
 
     def build_event_embedding(self) -> EventEmbedding:
         positions = POSITIONS[self.positions](self.max_length, self.dim)
-        return EventEmbedding(positions, self.gaps.build(self.dim), dim=self.dim, dropout=self.dropout)
+        gaps = self.gaps.build(self.dim, since_last_click)
+        query_time = self.query_time.build(self.dim, until_asked)
+        return EventEmbedding(positions, gaps, query_time, dim=self.dim, dropout=self.dropout)
 
 
 class Retriever(nn.Module):
@@ -66,24 +75,37 @@ class Retriever(nn.Module):
                 embedding.assign(feature)
         return retriever
 
-    def encode(self, items_BL: Tensor, lengths_B: Tensor, times_BL: Tensor | None = None) -> Tensor:
+    def encode(
+        self, items_BL: Tensor, lengths_B: Tensor, times_BL: Tensor | None = None, asked_BL: Tensor | None = None
+    ) -> Tensor:
         """[B, L] right-padded item indices -> [B, L, D]: at t, the user as known after click t.
 
-        `times_BL` in microseconds; a model that reads gaps takes them for unknown where there are none.
+        `times_BL` of the clicks and `asked_BL` of what follows each, in microseconds; a model that reads them takes
+        them for unknown where there are none.
         """
-        context = SequenceContext(lengths_B, times_BL)
+        context = SequenceContext(lengths_B, times_BL, asked_BL)
         return self.score.user(self.encoder(self._embedded(items_BL, context), context))
 
     def encode_packed(
-        self, items_N: Tensor, lengths_B: Tensor, times_BL: Tensor | None = None, *, positions_N: Tensor, width: int
+        self,
+        items_N: Tensor,
+        lengths_B: Tensor,
+        times_BL: Tensor | None = None,
+        asked_BL: Tensor | None = None,
+        *,
+        positions_N: Tensor,
+        width: int,
     ) -> Tensor:
         """[N] items, row behind row -> [N, D]: `encode` at `positions_N` of [B * width], which are no padding."""
-        context = SequenceContext(lengths_B, times_BL, packing=Packing.of(lengths_B, positions_N, width))
+        packing = Packing.of(lengths_B, positions_N, width)
+        context = SequenceContext(lengths_B, times_BL, asked_BL, packing=packing)
         return self.score.user(self.encoder(self._embedded(items_N, context), context))
 
-    def user_vectors(self, items_BL: Tensor, lengths_B: Tensor, times_BL: Tensor | None = None) -> Tensor:
+    def user_vectors(
+        self, items_BL: Tensor, lengths_B: Tensor, times_BL: Tensor | None = None, asked_BL: Tensor | None = None
+    ) -> Tensor:
         """[B, L] -> [B, D]: the user after the last click. Every length is at least 1."""
-        context = SequenceContext(lengths_B, times_BL)
+        context = SequenceContext(lengths_B, times_BL, asked_BL)
         return self.score.user(self.encoder.last(self._embedded(items_BL, context), context))
 
     def _embedded(self, items: Tensor, context: SequenceContext) -> Tensor:

@@ -48,10 +48,14 @@ class SequenceContext:
 
     Under causality no real position can see the padding behind it, so causal mixers need no mask at all.
     With a `packing` there is no padding, and what would be [B, L, D] is [N, D].
+
+    `times_BL` say when clicks happened, and `asked_BL`, at each click, for which moment the next one is predicted: the
+    next click's own time in a history, and the time of the request behind its last click.
     """
 
     lengths_B: Tensor
     times_BL: Tensor | None = None
+    asked_BL: Tensor | None = None
     causal: bool = True
     packing: Packing | None = None
 

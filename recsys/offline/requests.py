@@ -1,6 +1,6 @@
 """Whose lists are wanted, and what each of them clicked: everybody in the log, some of them, or a file of histories."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -23,7 +23,8 @@ Int64 = NDArray[np.int64]
 class Requests:
     """User u clicked items[begins[u] : ends[u]], oldest first, in item indices of the bundle; 0 is no item of it.
 
-    `times` are those of `items`; a file of histories has none.
+    `times` are those of `items`, and everybody is asked about the moment of the log's last click, `asked`; a file of
+    histories has no times.
     `users` has each user's id once. `fingerprint` is another one for other users or other clicks.
     """
 
@@ -33,13 +34,15 @@ class Requests:
     begins: Int64
     ends: Int64
     fingerprint: str
+    asked: int | None = None
 
     def __len__(self) -> int:
         return len(self.users)
 
     def clicks(self, start: int, stop: int) -> Clicks:
         """Those of users [start, stop)."""
-        return Clicks.of_stretches(self.items, self.times, begins=self.begins[start:stop], ends=self.ends[start:stop])
+        clicks = Clicks.of_stretches(self.items, self.times, begins=self.begins[start:stop], ends=self.ends[start:stop])
+        return clicks if self.asked is None else replace(clicks, asked=np.full(len(clicks), self.asked))
 
 
 def requests_of(config: RecommendConfig, dataset: Dataset, items: Vocabulary) -> Requests:
@@ -70,6 +73,7 @@ def _of_everybody(dataset: Dataset) -> Requests:
         begins=offsets[1:-1],
         ends=offsets[2:],
         fingerprint=fingerprint("everybody", dataset.fingerprint),
+        asked=_last_moment(dataset),
     )
 
 
@@ -87,7 +91,12 @@ def _of_users(config: RecommendConfig, dataset: Dataset) -> Requests:
         begins=offsets[indices],
         ends=offsets[indices + 1],
         fingerprint=fingerprint("users", dataset.fingerprint, config.user_column, sha256_of(config.users)),
+        asked=_last_moment(dataset),
     )
+
+
+def _last_moment(dataset: Dataset) -> int:
+    return int(dataset.histories.times.max(initial=0))
 
 
 def _of_histories(config: RecommendConfig, dataset: Dataset, items: Vocabulary) -> Requests:

@@ -13,12 +13,18 @@ LayoutKind = Literal["padded", "packed"]
 
 
 def padded(retriever: Retriever, batch: SequenceBatch) -> Tensor:
-    return batch.without_padding(retriever.encode(batch.items_BL, batch.lengths_B, batch.times_BL))
+    return batch.without_padding(retriever.encode(batch.items_BL, batch.lengths_B, batch.times_BL, batch.asked_BL))
 
 
 def packed(retriever: Retriever, batch: SequenceBatch) -> Tensor:
-    items_N, width = batch.without_padding(batch.items_BL), batch.items_BL.shape[1]
-    return retriever.encode_packed(items_N, batch.lengths_B, batch.times_BL, positions_N=batch.positions_N, width=width)
+    return retriever.encode_packed(
+        batch.without_padding(batch.items_BL),
+        batch.lengths_B,
+        batch.times_BL,
+        batch.asked_BL,
+        positions_N=batch.positions_N,
+        width=batch.items_BL.shape[1],
+    )
 
 
 LAYOUTS: dict[LayoutKind, Layout] = {"padded": padded, "packed": packed}

@@ -69,9 +69,11 @@ def _genres() -> ItemFeatures:
     return ItemFeatures([ItemFeature("genre", True, 4, values, offsets, Texts.of(["Drama", "Crime", "Comedy"]))])
 
 
-def made_contents(dataset: Dataset, seed: int = 0, **changes: Any) -> BundleContents:
+def made_contents(
+    dataset: Dataset, seed: int = 0, *, model: dict[str, Any] | None = None, **changes: Any
+) -> BundleContents:
     torch.manual_seed(seed)
-    config = RetrieverConfig(dim=8, num_blocks=1, max_length=MAX_LENGTH)
+    config = RetrieverConfig.model_validate({"dim": 8, "num_blocks": 1, "max_length": MAX_LENGTH, **(model or {})})
     retriever = Retriever.for_catalogue(config, len(dataset.items), dataset.features).eval()
     contents = BundleContents.of(dataset, retriever, config={"seed": seed}, metrics={"ndcg@10": 0.25})
     return dataclasses.replace(contents, **changes)

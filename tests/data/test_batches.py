@@ -111,6 +111,7 @@ def test_any_windows_are_laid_out_row_by_row(lengths, gap):
         rows = [list(range(start + 1, start + count + 1)) for start, count in zip(starts, lengths, strict=True)]
         assert batch.without_padding(batch.items_BL).tolist() == [item for row in rows for item in row]
         assert batch.without_padding(batch.times_BL).tolist() == [10 * item for row in rows for item in row]
+        assert batch.without_padding(batch.asked_BL).tolist() == [10 * (item + 1) for row in rows for item in row]
         assert batch.without_padding(batch.targets_BL).tolist() == [item + 1 for row in rows for item in row]
         assert batch.items_BL.shape == batch.targets_BL.shape == (len(lengths), max(lengths))
         assert int((batch.items_BL > 0).sum()) == int((batch.targets_BL > 0).sum()) == sum(lengths)

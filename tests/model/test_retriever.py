@@ -11,7 +11,8 @@ from recsys.model.retriever import Retriever, RetrieverConfig
 
 NUM_ITEMS, WIDTH = 30, 12
 LENGTHS = torch.tensor([1, 5, WIDTH, WIDTH - 1, 1])
-TIMES = 10**6 * torch.randint(0, 99, (len(LENGTHS), WIDTH), generator=torch.Generator().manual_seed(2)).cumsum(dim=1)
+MOMENTS = 10**6 * torch.randint(0, 99, (len(LENGTHS), WIDTH + 1), generator=torch.Generator().manual_seed(2)).cumsum(1)
+TIMES, ASKED = MOMENTS[:, :-1], MOMENTS[:, 1:]
 CONFIGS = [
     {"num_blocks": 0, "score": {"kind": "cosine"}},
     {"num_blocks": 1, "mixer": {"num_heads": 1}, "norm": "rms"},
@@ -19,6 +20,7 @@ CONFIGS = [
     {"num_blocks": 3, "mixer": {"num_heads": 4}, "feedforward": {"kind": "gelu"}},
     {"positions": "end", "gaps": {"kind": "log", "unit_seconds": 1}},
     {"positions": "none", "mixer": {"kind": "rotary"}, "residual": "post_norm", "gaps": {"kind": "log"}},
+    {"query_time": {"kind": "log", "unit_seconds": 1}},
 ]
 
 
@@ -40,45 +42,52 @@ def assert_same(actual: torch.Tensor, expected: torch.Tensor) -> None:
 
 
 def test_it_is_the_last_of_all_positions(retriever):
-    encoded_BLD = retriever.encode(histories(), LENGTHS, TIMES)
+    encoded_BLD = retriever.encode(histories(), LENGTHS, TIMES, ASKED)
     assert_same(
-        retriever.user_vectors(histories(), LENGTHS, TIMES), encoded_BLD[torch.arange(len(LENGTHS)), LENGTHS - 1]
+        retriever.user_vectors(histories(), LENGTHS, TIMES, ASKED), encoded_BLD[torch.arange(len(LENGTHS)), LENGTHS - 1]
     )
 
 
 def test_a_user_in_a_batch_is_the_user_alone(retriever):
-    together_BD = retriever.user_vectors(histories(), LENGTHS, TIMES)
+    together_BD = retriever.user_vectors(histories(), LENGTHS, TIMES, ASKED)
     for row, length in enumerate(LENGTHS.tolist()):
-        items_1L = histories()[row : row + 1, :length]
-        assert_same(
-            retriever.user_vectors(items_1L, LENGTHS[row : row + 1], TIMES[row : row + 1, :length])[0], together_BD[row]
-        )
+        items_1L, times_1L, asked_1L = (given[row : row + 1, :length] for given in (histories(), TIMES, ASKED))
+        alone_1D = retriever.user_vectors(items_1L, LENGTHS[row : row + 1], times_1L, asked_1L)
+        assert_same(alone_1D[0], together_BD[row])
 
 
 def test_neither_the_width_nor_what_pads_it_matters(retriever):
-    expected_BD = retriever.user_vectors(histories(), LENGTHS, TIMES)
+    expected_BD = retriever.user_vectors(histories(), LENGTHS, TIMES, ASKED)
     items_BL = torch.cat([histories(), torch.zeros(len(LENGTHS), 4, dtype=torch.int64)], dim=1)
-    times_BL = torch.cat([TIMES, torch.zeros(len(LENGTHS), 4, dtype=torch.int64)], dim=1)
-    assert_same(retriever.user_vectors(items_BL, LENGTHS, times_BL), expected_BD)
+    times_BL, asked_BL = (torch.cat([moments, torch.zeros_like(moments[:, :4])], dim=1) for moments in (TIMES, ASKED))
+    assert_same(retriever.user_vectors(items_BL, LENGTHS, times_BL, asked_BL), expected_BD)
     items_BL[torch.arange(WIDTH + 4) >= LENGTHS[:, None]] = 7
-    times_BL[torch.arange(WIDTH + 4) >= LENGTHS[:, None]] = 7
-    assert_same(retriever.user_vectors(items_BL, LENGTHS, times_BL), expected_BD)
+    for moments in (times_BL, asked_BL):
+        moments[torch.arange(WIDTH + 4) >= LENGTHS[:, None]] = 7
+    assert_same(retriever.user_vectors(items_BL, LENGTHS, times_BL, asked_BL), expected_BD)
 
 
 def test_what_was_known_after_a_click_does_not_depend_on_later_ones(retriever):
     if retriever.config.positions == "end":
         pytest.skip("positions from the end depend on what comes behind: see its docstring")
     length = torch.full((1,), WIDTH)
-    whole_LD = retriever.encode(histories()[2:3], length, TIMES[2:3])[0]
+    whole_LD = retriever.encode(histories()[2:3], length, TIMES[2:3], ASKED[2:3])[0]
     for t in range(WIDTH):
-        prefix_D = retriever.user_vectors(histories()[2:3, : t + 1], torch.tensor([t + 1]), TIMES[2:3, : t + 1])[0]
+        given = (moments[2:3, : t + 1] for moments in (TIMES, ASKED))
+        prefix_D = retriever.user_vectors(histories()[2:3, : t + 1], torch.tensor([t + 1]), *given)[0]
         assert_same(prefix_D, whole_LD[t])
 
 
-def test_times_matter_to_gaps_alone_and_only_by_their_differences(retriever):
-    vectors = [retriever.user_vectors(histories(), LENGTHS, times) for times in (None, TIMES, TIMES + 10**12)]
+def test_times_matter_to_spans_alone_and_only_by_their_differences(retriever):
+    given = ((), (TIMES, ASKED), (TIMES + 10**12, ASKED + 10**12))
+    vectors = [retriever.user_vectors(histories(), LENGTHS, *times) for times in given]
     assert_same(vectors[2], vectors[1])
     assert torch.equal(vectors[0], vectors[1]) is not retriever.config.reads_times
+
+
+def test_the_moment_asked_about_matters_to_query_time_alone(retriever):
+    vectors = [retriever.user_vectors(histories(), LENGTHS, TIMES, ASKED + later) for later in (0, 10**12)]
+    assert torch.equal(*vectors) is not retriever.config.reads_query_time
 
 
 def test_item_dropout_leaves_the_features_and_evaluation_alone():

@@ -37,6 +37,7 @@ CONFIGS = [
     {"num_blocks": 1, "score": {"kind": "cosine"}},
     {"num_blocks": 3, "residual": "post_norm"},
     {"positions": "end", "gaps": {"kind": "log", "unit_seconds": 1}},
+    {"query_time": {"kind": "log", "unit_seconds": 1}},
     {"positions": "none", "mixer": {"kind": "rotary"}},
 ]
 
@@ -47,10 +48,11 @@ def test_packed_rows_are_encoded_as_padded_ones(config):
     config = {"dim": 8, "max_length": 6, **config}
     model = Retriever.for_catalogue(RetrieverConfig.model_validate(config), 20, ItemFeatures(())).eval()
     items_BL = torch.randint(1, 21, (len(LENGTHS), WIDTH)) * (torch.arange(WIDTH) < LENGTHS[:, None])
-    times_BL = 10**6 * torch.randint(0, 9, items_BL.shape).cumsum(dim=1)
-    padded_ND = packing().pack(model.encode(items_BL, LENGTHS, times_BL))
+    moments = 10**6 * torch.randint(0, 9, (len(LENGTHS), WIDTH + 1)).cumsum(dim=1)
+    times = moments[:, :-1], moments[:, 1:]
+    padded_ND = packing().pack(model.encode(items_BL, LENGTHS, *times))
     items_N, positions_N = packing().pack(items_BL), packing().positions_N
-    packed_ND = model.encode_packed(items_N, LENGTHS, times_BL, positions_N=positions_N, width=WIDTH)
+    packed_ND = model.encode_packed(items_N, LENGTHS, *times, positions_N=positions_N, width=WIDTH)
     torch.testing.assert_close(packed_ND, padded_ND)
 
 

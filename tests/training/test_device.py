@@ -62,7 +62,7 @@ def test_batches_made_on_the_device_without_waiting_are_those_of_the_cpu(job, pl
     torch.cuda.set_sync_debug_mode("default")
     for one, other in zip(made, batches.iterate(plan, first=0, shard=Shard()), strict=True):
         assert one.items_BL.is_cuda
-        for name in ("items_BL", "times_BL", "lengths_B", "targets_BL", "positions_N"):
+        for name in ("items_BL", "times_BL", "asked_BL", "lengths_B", "targets_BL", "positions_N"):
             assert torch.equal(getattr(one, name).cpu(), getattr(other, name)), name
 
 

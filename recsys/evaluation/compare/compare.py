@@ -51,6 +51,7 @@ def compare(runs: Sequence[Run], *, resamples: int = RESAMPLES) -> ComparisonRep
     return ComparisonReport(
         protocol=answers[0].protocol,
         resamples=resamples,
+        told_time=tuple(group for group, own in systems.items() if own[0].protocol.uses_time_of_predicted_click),
         systems=tuple(compared.system(group) for group in groups),
         comparisons=compared.comparisons(),
         disagreements=tuple(

@@ -63,6 +63,8 @@ class ComparisonReport(Section):
     protocol: Protocol
     """Of the first run; in what ranks depend on, that of all."""
     resamples: int
+    told_time: tuple[str, ...] = ()
+    """Systems that know when the predicted click happens."""
     systems: tuple[ComparedSystem, ...]
     comparisons: tuple[Comparison, ...]
     """Of each two systems, metric by metric."""
@@ -88,6 +90,7 @@ class ComparisonReport(Section):
         return [
             f"{self.protocol.users:,} test users, the same for all; split {self.protocol.split}, "
             f"{self.protocol.num_candidates:,} candidates, filter: {self.protocol.filter}",
+            *(f"{name} knows when the predicted click happens (query time)" for name in self.told_time),
             *self._table(),
             "",
             f"Differences, paired, with 95 % intervals of {self.resamples:,} resamples; p adjusted by Holm's method:",

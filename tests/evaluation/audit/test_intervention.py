@@ -7,15 +7,18 @@ from recsys.evaluation.audit.clicks import Clicks
 from recsys.evaluation.audit.counterfactual import with_later_times, with_other_items
 from recsys.evaluation.audit.findings import AuditReport
 from recsys.evaluation.audit.intervention import TEST, VALIDATION, audit_systems
-from recsys.evaluation.systems import RetrieverScores
+from recsys.evaluation.config import EvaluationConfig
+from recsys.evaluation.outcome import RETRIEVER
+from recsys.evaluation.systems import RetrieverScores, systems_of
+from recsys.model.retriever import Retriever, RetrieverConfig
 from tests.evaluation.audit import systems
 from tests.evaluation.audit.conftest import KINDS
 from tests.evaluation.audit.garden import asked
 
 
-def verdicts(dataset, system):
+def verdicts(dataset, system, *, told_time=()):
     """Of the two checks of one system, with what was found."""
-    findings = audit_systems(asked(dataset), {"it": system}, seed=0)
+    findings = audit_systems(asked(dataset), {"it": system}, told_time=told_time, seed=0)
     found = {finding.check: finding for finding in findings}
     return found[TEST.format("it")], found[VALIDATION.format("it")]
 
@@ -60,6 +63,22 @@ def test_what_a_system_knows_is_named(prepared):
     times, _ = verdicts(prepared("leave_last_out"), systems.knowing_the_time)
     assert items.found.endswith("it knows which items were clicked")
     assert times.found.endswith("it knows when")
+
+
+def test_who_is_told_the_time_of_the_target_may_know_it_and_nothing_else_of_it(prepared):
+    dataset = prepared("leave_last_out")
+    config = RetrieverConfig.model_validate({"dim": 8, "num_blocks": 1, "query_time": {"kind": "log"}})
+    retriever = Retriever.for_catalogue(config, len(dataset.items), dataset.features.inputs).eval()
+    found = systems_of(dataset, {RETRIEVER: retriever}, EvaluationConfig())
+    assert found.told_time == {RETRIEVER}
+    assert found.present[RETRIEVER](asked(dataset)).detail.endswith(", query time floored to 60 s")
+    verdict = {}
+    for told_time in (found.told_time, ()):
+        first = audit_systems(asked(dataset), {RETRIEVER: found.present[RETRIEVER]}, told_time=told_time, seed=0)[1]
+        verdict[bool(told_time)] = first.verdict
+    assert verdict == {True: "passed", False: "leak"}
+    items, _ = verdicts(dataset, systems.all_knowing, told_time={"it"})
+    assert items.verdict == "leak"
 
 
 def test_what_is_found_depends_on_the_seed_alone(prepared):

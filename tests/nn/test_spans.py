@@ -1,4 +1,4 @@
-"""Gaps look back, grow by powers of two, and no two that differ by less than the unit differ."""
+"""Spans grow by powers of two, and no two that differ by less than the unit differ; gaps look back."""
 
 import pytest
 import torch
@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.nn.context import SequenceContext
-from recsys.nn.gaps import HIDDEN_SHARE, NUM_BUCKETS, UNKNOWN, LogGaps, gap_buckets
+from recsys.nn.spans import HIDDEN_SHARE, NUM_BUCKETS, UNKNOWN, LogSpans, bucketed, since_last_click, until_asked
 
 
 def buckets(times: list[int], ticks: int = 1) -> list[int]:
-    return gap_buckets(torch.tensor([times]), ticks=ticks)[0].tolist()
+    times_1L = torch.tensor([times])
+    return bucketed(since_last_click(SequenceContext(torch.tensor([len(times)]), times_1L)), ticks=ticks)[0].tolist()
 
 
 @pytest.mark.parametrize(("gap", "bucket"), [(0, 1), (1, 2), (2, 3), (3, 3), (4, 4), (7, 4), (8, 5), (2**30, 32)])
@@ -39,6 +40,16 @@ def test_neither_the_epoch_nor_less_than_a_unit_matters(gaps, ticks, shift):
     assert buckets(torch.tensor(floored).cumsum(0).tolist(), ticks) == expected
 
 
+def test_the_question_lies_behind_each_click_and_is_unknown_where_nobody_tells():
+    lengths, times = torch.tensor([3]), torch.tensor([[10, 20, 50]])
+    context = SequenceContext(lengths, times, torch.tensor([[20, 50, 50]]))
+    assert until_asked(context).tolist() == [[10, 30, 0]]
+    earlier = SequenceContext(lengths, times, torch.tensor([[20, 50, 7]]))
+    assert until_asked(earlier).tolist() == [[10, 30, 0]]
+    assert until_asked(SequenceContext(lengths, times)) is None
+    assert until_asked(SequenceContext(lengths)) is None
+
+
 @given(st.lists(st.integers(0, 10**9), min_size=2, max_size=9))
 def test_a_later_click_moves_no_earlier_bucket(gaps):
     times = torch.tensor(gaps).cumsum(0).tolist()
@@ -47,7 +58,7 @@ def test_a_later_click_moves_no_earlier_bucket(gaps):
 
 def test_in_training_some_histories_have_no_gaps_at_all_and_are_as_without_times():
     torch.manual_seed(0)
-    gaps, x_BLD = LogGaps(4, ticks=1), torch.zeros(2_000, 3, 4)
+    gaps, x_BLD = LogSpans(4, 1, since_last_click), torch.zeros(2_000, 3, 4)
     lengths = torch.full((2_000,), 3)
     context = SequenceContext(lengths, torch.tensor([0, 5, 99]).expand(2_000, 3))
     unknown_B = (gaps(x_BLD, context) == gaps(x_BLD, SequenceContext(lengths))).all(dim=-1).all(dim=-1)
