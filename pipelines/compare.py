@@ -8,7 +8,14 @@ from pipelines.console import run_alone, show
 
 
 def compare(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Evaluated work directories.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN RUN...",
+            help="Evaluated work directories, and Parquet files of another system's lists (user_id, item_id, rank).",
+        ),
+    ],
+    k: Annotated[int, typer.Option(min=1, max=100, help="Metrics are taken over the first k places.")] = 10,
 ) -> None:
     """Which run ranks better, on the same test users: paired differences, and where they disagree.
 
@@ -16,7 +23,7 @@ def compare(
     """
     from recsys.stages.compare import compare as stage
 
-    show(stage(runs))
+    show(stage(runs, k=k))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Evaluated work directories side by side, on the same test users. Reads them, and changes nothing."""
+"""Evaluated work directories, and lists from elsewhere, side by side on the same test users. Changes nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from recsys.errors import BundleError, ConfigError, StaleError
 from recsys.evaluation.compare.answers import Run
 from recsys.evaluation.compare.compare import compare as compare_runs
 from recsys.evaluation.compare.report import ComparisonReport
+from recsys.evaluation.config import K
 from recsys.stages.inputs import PRODUCTS, Layout, output
 from recsys.stages.record import Stage, read_record
 
@@ -24,16 +25,20 @@ class Compared:
         return [*self.report.lines(), "", "What differs:", *(f"  {line}" for line in self.differences)]
 
 
-def compare(directories: Sequence[str]) -> Compared:
+def compare(named: Sequence[str], *, k: int = K) -> Compared:
     """Runs whose trainings differ in their seed alone are one system; ConfigError where there are fewer than two."""
-    paths = list({Path(directory).resolve(): Path(directory) for directory in directories}.values())
-    if len(paths) < 2:
-        raise ConfigError("compare takes two work directories or more, as in `recsys compare runs/a runs/b`")
-    named = _named(paths)
-    trained = {name: _training_inputs(path) for name, path in named.items()}
+    paths = list({Path(one).resolve(): Path(one) for one in named}.values())
+    foreign = {name: path for name, path in _named(paths).items() if path.is_file()}
+    own = {name: path for name, path in _named(paths).items() if name not in foreign}
+    if len(paths) < 2 or not own:
+        raise ConfigError(
+            "compare takes two work directories or more, as in `recsys compare runs/a runs/b`, or one and a Parquet "
+            "file of another system's lists"
+        )
+    trained = {name: _training_inputs(path) for name, path in own.items()}
     groups = _groups(trained)
-    runs = [Run(name=name, group=groups[name], directory=path) for name, path in named.items()]
-    return Compared(compare_runs(runs), _differences(trained))
+    runs = [Run(name=name, group=groups.get(name, name), path=path) for name, path in (own | foreign).items()]
+    return Compared(compare_runs(runs, k=k), _differences(trained))
 
 
 def _named(paths: Sequence[Path]) -> dict[str, Path]:

@@ -215,9 +215,9 @@ def test_seeds_of_one_system_alone_are_no_comparison(run):
 @pytest.mark.parametrize("file", ["evaluation.json", "evaluation/ranks.parquet", "evaluation/lists.parquet"])
 def test_a_run_without_its_evaluation_and_a_damaged_one_are_refused(run, file):
     a, b = run("a", [1, 2]), run("b", [2, 1])
-    (b.directory / file).write_bytes(b"half")
+    (b.path / file).write_bytes(b"half")
     with pytest.raises(BundleError, match=f"{file} is damaged .*`recsys evaluate` again"):
         compare([a, b], resamples=100)
-    (b.directory / file).unlink()
+    (b.path / file).unlink()
     with pytest.raises(DataError, match=f"b has no evaluation to compare: {file} is missing; run `recsys evaluate`"):
         compare([a, b], resamples=100)

@@ -1,5 +1,6 @@
 """`recsys compare` on work directories that really ran."""
 
+import polars as pl
 import pytest
 
 from recsys.errors import BundleError, ConfigError, DataError, StaleError
@@ -26,6 +27,17 @@ def test_runs_that_differ_in_their_seed_are_one_system(project):
     assert "model.dim: 8 | 16 | 8" in compared.differences
     assert "seed: 0 | 0 | 1" in compared.differences
     assert any("model.dim: 8 | 16 | 8" in line for line in compared.lines())
+
+
+def test_another_systems_lists_are_compared_with_a_run(project, tmp_path):
+    lists = pl.read_parquet(project.workdir / "evaluation" / "lists.parquet").select("user_id", "item_id", "rank")
+    lists.write_parquet(tmp_path / "theirs.parquet")
+    compared = compare([str(tmp_path / "theirs.parquet"), str(project.workdir)], k=5)
+    metrics = {system.name: system.metrics["NDCG@5"].value for system in compared.report.systems}
+    assert metrics["run"] == pytest.approx(metrics["theirs.parquet"])
+    assert compared.differences == ["nothing that training depends on"]
+    with pytest.raises(ConfigError, match="or one and a Parquet file of another system's lists"):
+        compare([str(tmp_path / "theirs.parquet")])
 
 
 def test_seeds_alone_are_compared_with_each_other(project):

@@ -1,4 +1,4 @@
-"""What several runs answered to the same questions, read from their work directories and checked to be the same."""
+"""What several systems answered to the same questions: runs, from their work directories, and lists from elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys.errors import BundleError, DataError
-from recsys.evaluation.config import K
+from recsys.evaluation.compare.foreign import read_lists
 from recsys.evaluation.outcome import LISTS, NAME, RANKS, RETRIEVER, Protocol, read_evaluation
 from recsys.topk import UNRANKED
 
@@ -20,11 +20,18 @@ SAME = ("split", "item_universe", "num_candidates", "ranking", "filter", "ties")
 
 @dataclass(frozen=True)
 class Run:
-    """An evaluated work directory. Runs of one `group` are one system, trained with several seeds."""
+    """An evaluated work directory, or a file of another system's lists.
+
+    Runs of one `group` are one system, trained with several seeds.
+    """
 
     name: str
     group: str
-    directory: Path
+    path: Path
+
+    @property
+    def is_foreign(self) -> bool:
+        return self.path.is_file()
 
 
 @dataclass(frozen=True)
@@ -34,26 +41,31 @@ class Answers:
     run: Run
     protocol: Protocol
     users: pl.DataFrame
+    lists: pl.DataFrame
+    """The first k of each user's list: `user_id`, `item_id`, `rank`."""
 
     @classmethod
-    def of(cls, run: Run) -> "Answers":
+    def of(cls, run: Run, k: int) -> "Answers":
         for path in (f"{NAME}.json", f"{NAME}/{RANKS}", f"{NAME}/{LISTS}"):
-            if not (run.directory / path).is_file():
+            if not (run.path / path).is_file():
                 raise DataError(f"{run.name} has no evaluation to compare: {path} is missing; run `recsys evaluate`")
-        protocol = read_evaluation(run.directory).protocol
-        ranks = _parquet(run.directory / NAME / RANKS, pl.col("user_id", "item_id"), pl.col(RETRIEVER).alias("rank"))
-        return cls(run, protocol, ranks.sort("user_id"))
+        protocol = read_evaluation(run.path).protocol
+        ranks = _parquet(run.path / NAME / RANKS, pl.col("user_id", "item_id"), pl.col(RETRIEVER).alias("rank"))
+        lists = _parquet(run.path / NAME / LISTS, pl.col("user_id", "item_id", "rank"))
+        return cls(run, protocol, ranks.sort("user_id"), lists.filter(pl.col("rank") <= k).sort("user_id", "rank"))
+
+    @classmethod
+    def of_lists(cls, run: Run, asked: "Answers", k: int) -> "Answers":
+        """Another system's, to the questions of an evaluated run. A target that is not among its first k is a miss."""
+        lists = read_lists(run.path, asked.users, k)
+        users = asked.users.select("user_id", "item_id").join(lists, on=["user_id", "item_id"], how="left")
+        protocol = asked.protocol.model_copy(update={"uses_time_of_predicted_click": False})
+        return cls(run, protocol, users.sort("user_id"), lists)
 
     @cached_property
     def ranks(self) -> NDArray[np.int64]:
         """[N] from 1, or UNRANKED."""
         return self.users["rank"].fill_null(UNRANKED).to_numpy()
-
-    @cached_property
-    def lists(self) -> pl.DataFrame:
-        """The first 10 of each user's list: `user_id`, `item_id`, `rank`."""
-        columns = pl.col("user_id", "item_id", "rank")
-        return _parquet(self.run.directory / NAME / LISTS, columns).filter(pl.col("rank") <= K).sort("user_id", "rank")
 
 
 def _parquet(path: Path, *columns: pl.Expr) -> pl.DataFrame:
@@ -64,14 +76,15 @@ def _parquet(path: Path, *columns: pl.Expr) -> pl.DataFrame:
         raise BundleError(f"{path} is damaged ({found}): run `recsys evaluate` again") from None
 
 
-def answers_of(runs: Sequence[Run]) -> tuple[Answers, ...]:
-    """In the order of the runs; DataError where two were not asked the same."""
-    first, *others = (Answers.of(run) for run in runs)
+def answers_of(runs: Sequence[Run], k: int) -> tuple[Answers, ...]:
+    """In the order of the runs, at least one of them evaluated; DataError where two were not asked the same."""
+    own = {run: Answers.of(run, k) for run in runs if not run.is_foreign}
+    first, *others = own.values()
     for other in others:
         _require_same_protocol(first, other)
         _require_same_users(first, other)
         _require_same_targets(first, other)
-    return (first, *others)
+    return tuple(own[run] if run in own else Answers.of_lists(run, first, k) for run in runs)
 
 
 def _require_same_protocol(first: Answers, other: Answers) -> None:

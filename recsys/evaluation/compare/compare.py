@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from recsys.errors import DataError
 from recsys.evaluation.compare.answers import Answers, Run, answers_of
 from recsys.evaluation.compare.report import (
-    METRICS,
     ComparedSystem,
     ComparisonReport,
     Disagreement,
     DisagreementExample,
+    metrics_at,
 )
 from recsys.evaluation.config import K
 from recsys.evaluation.metrics import hit_rate, mrr, ndcg
@@ -37,25 +37,27 @@ SEED = 0
 NUM_EXAMPLES, NUM_SHOWN = 3, 3
 
 
-def compare(runs: Sequence[Run], *, resamples: int = RESAMPLES) -> ComparisonReport:
-    """DataError where the runs are of one system, or were not asked the same."""
+def compare(runs: Sequence[Run], *, k: int = K, resamples: int = RESAMPLES) -> ComparisonReport:
+    """By metrics at k; DataError where the runs are of one system, or were not asked the same."""
     groups = list(dict.fromkeys(run.group for run in runs))
     if len(groups) < 2:
         raise DataError(
             f"a comparison needs two systems, and these {len(runs)} runs are seeds of one, {', '.join(groups)}; "
             "name a run that was trained otherwise"
         )
-    answers = answers_of(runs)
+    answers = answers_of(runs, k)
     systems = {group: [own for own in answers if own.run.group == group] for group in groups}
-    compared = _Resampled(systems, resamples)
+    compared = _Resampled(systems, k, resamples)
     return ComparisonReport(
         protocol=answers[0].protocol,
+        k=k,
         resamples=resamples,
+        foreign=tuple(run.name for run in runs if run.is_foreign),
         told_time=tuple(group for group, own in systems.items() if own[0].protocol.uses_time_of_predicted_click),
         systems=tuple(compared.system(group) for group in groups),
         comparisons=compared.comparisons(),
         disagreements=tuple(
-            _disagreement(systems[one][0], systems[other][0]) for one, other in combinations(groups, 2)
+            _disagreement(systems[one][0], systems[other][0], k) for one, other in combinations(groups, 2)
         ),
     )
 
@@ -63,8 +65,9 @@ def compare(runs: Sequence[Run], *, resamples: int = RESAMPLES) -> ComparisonRep
 class _Resampled:
     """Every system's metrics, the mean over its seeds, over the same resamples of the users."""
 
-    def __init__(self, systems: Mapping[str, Sequence[Answers]], resamples: int) -> None:
-        values = {group: np.stack([_values(own) for own in answers]) for group, answers in systems.items()}
+    def __init__(self, systems: Mapping[str, Sequence[Answers]], k: int, resamples: int) -> None:
+        self._metrics = metrics_at(k)
+        values = {group: np.stack([_values(own, k) for own in answers]) for group, answers in systems.items()}
         users = np.concatenate([of_seeds.mean(axis=0) for of_seeds in values.values()], axis=1)
         replicates = bootstrap_means(users, resamples=resamples, seed=SEED)
         self._runs = {group: tuple(own.run.name for own in answers) for group, answers in systems.items()}
@@ -75,14 +78,16 @@ class _Resampled:
     def system(self, group: str) -> ComparedSystem:
         replicates = _widened(self._replicates[group], self._noises[group])
         estimates = map(estimate, self._means[group], replicates.T)
-        return ComparedSystem(name=group, runs=self._runs[group], metrics=dict(zip(METRICS, estimates, strict=True)))
+        return ComparedSystem(
+            name=group, runs=self._runs[group], metrics=dict(zip(self._metrics, estimates, strict=True))
+        )
 
     def comparisons(self) -> tuple[Comparison, ...]:
         """Of each two systems, metric by metric."""
         found = [
             (pair, metric, mean, replicates)
             for pair in combinations(self._runs, 2)
-            for metric, mean, replicates in zip(METRICS, *self._difference(*pair), strict=True)
+            for metric, mean, replicates in zip(self._metrics, *self._difference(*pair), strict=True)
         ]
         p_values = [p_value(replicates) for *_, replicates in found]
         return tuple(
@@ -103,18 +108,19 @@ def _widened(replicates: Float64, *noises: SeedNoise) -> Float64:
     return with_seed_noise(replicates, noises, seed=SEED)
 
 
-def _values(answers: Answers) -> Float64:
+def _values(answers: Answers, k: int) -> Float64:
     """[N, M]"""
-    return np.stack([metric(answers.ranks, K) for metric in (hit_rate, ndcg, mrr)], axis=1)
+    return np.stack([metric(answers.ranks, k) for metric in (hit_rate, ndcg, mrr)], axis=1)
 
 
-def _disagreement(first: Answers, second: Answers) -> Disagreement:
-    hits, others = first.ranks <= K, second.ranks <= K
+def _disagreement(first: Answers, second: Answers, k: int) -> Disagreement:
+    hits, others = first.ranks <= k, second.ranks <= k
     shared = first.lists.join(second.lists, on=["user_id", "item_id"], how="semi")
     # what a rank is worth, however late: between 1 and 2 lies more than between 1,000 and 2,000
     gained = ndcg(first.ranks, UNRANKED - 1) - ndcg(second.ranks, UNRANKED - 1)
     return Disagreement(
         runs=(first.run.name, second.run.name),
+        k=k,
         both=int((hits & others).sum()),
         only_first=int((hits & ~others).sum()),
         only_second=int((others & ~hits).sum()),

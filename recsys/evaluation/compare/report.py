@@ -6,8 +6,9 @@ from recsys.evaluation.config import K
 from recsys.evaluation.outcome import Comparison, Estimate, Protocol
 from recsys.section import Section
 
-METRICS = (f"HR@{K}", f"NDCG@{K}", f"MRR@{K}")
-MAIN = f"NDCG@{K}"
+
+def metrics_at(k: int) -> tuple[str, str, str]:
+    return f"HR@{k}", f"NDCG@{k}", f"MRR@{k}"
 
 
 class ComparedSystem(Section):
@@ -35,9 +36,10 @@ class DisagreementExample(Section):
 
 
 class Disagreement(Section):
-    """Of one run each of two systems, within the first 10 of their lists."""
+    """Of one run each of two systems, within the first k of their lists."""
 
     runs: tuple[str, str]
+    k: int
     both: int
     """Users whose target both list."""
     only_first: int
@@ -51,7 +53,7 @@ class Disagreement(Section):
     def lines(self) -> list[str]:
         first, second = self.runs
         return [
-            f"{first} and {second}, first {K} of each list: {self.shared_items:.1f} items in common",
+            f"{first} and {second}, first {self.k} of each list: {self.shared_items:.1f} items in common",
             f"  hit by both {self.both:,}, by {first} only {self.only_first:,}, by {second} only {self.only_second:,}, "
             f"by neither {self.neither:,}",
             *(f"  {first} is better for {example.line()}" for example in self.better_by_first),
@@ -62,7 +64,10 @@ class Disagreement(Section):
 class ComparisonReport(Section):
     protocol: Protocol
     """Of the first run; in what ranks depend on, that of all."""
+    k: int = K
     resamples: int
+    foreign: tuple[str, ...] = ()
+    """Lists from elsewhere. Nothing is known of how they were made."""
     told_time: tuple[str, ...] = ()
     """Systems that know when the predicted click happens."""
     systems: tuple[ComparedSystem, ...]
@@ -74,14 +79,20 @@ class ComparisonReport(Section):
     def verdicts(self) -> tuple[str, ...]:
         """For each two systems, what can be told in words."""
         pairs = combinations([system.name for system in self.systems], 2)
-        return tuple(_verdict([one for one in self.comparisons if one.systems == pair]) for pair in pairs)
+        main = metrics_at(self.k)[1]
+        return tuple(_verdict([one for one in self.comparisons if one.systems == pair], main) for pair in pairs)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         single = [system.name for system in self.systems if len(system.runs) == 1]
+        unproved = [
+            f"{name}: lists from elsewhere. What they were made from, and whether they keep to the filter, is not known"
+            for name in self.foreign
+        ]
         if not single:
-            return ()
+            return tuple(unproved)
         return (
+            *unproved,
             f"one seed each of {', '.join(single)}: intervals and p values tell of other users, and nothing of other "
             "seeds; train with several (seed=1, seed=2, ...) to tell systems apart rather than models",
         )
@@ -104,21 +115,21 @@ class ComparisonReport(Section):
 
     def _table(self) -> list[str]:
         width = max(len(system.name) for system in self.systems)
-        header = f"{'':<{width}}  seeds" + "".join(f"{name:>26}" for name in METRICS)
+        header = f"{'':<{width}}  seeds" + "".join(f"{name:>26}" for name in metrics_at(self.k))
         rows = [
             f"{system.name:<{width}}  {len(system.runs):>5}"
-            + "".join(f"{_estimate_text(system.metrics[name]):>26}" for name in METRICS)
+            + "".join(f"{_estimate_text(system.metrics[name]):>26}" for name in metrics_at(self.k))
             for system in self.systems
         ]
         return [header, *rows]
 
 
-def _verdict(comparisons: list[Comparison]) -> str:
+def _verdict(comparisons: list[Comparison], main: str) -> str:
     first, second = comparisons[0].systems
     told = [found for found in comparisons if found.is_significant]
     if not told:
-        main = next(found for found in comparisons if found.metric == MAIN)
-        return f"No difference can be told between {first} and {second}: {main.told}"
+        shown = next(found for found in comparisons if found.metric == main)
+        return f"No difference can be told between {first} and {second}: {shown.told}"
     signs = {found.first_is_better for found in told}
     if len(signs) == 2:
         texts = ", ".join(found.told for found in told)
