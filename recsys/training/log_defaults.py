@@ -79,6 +79,12 @@ def objective(log: LogStatistics) -> Choice:
     return Choice("training.objective", exact if log.num_items <= EXACT_ITEMS else sampled, f"{log.num_items:,} items")
 
 
+def learning_rate(log: LogStatistics) -> Choice:
+    """Against a sample an item's vector moves only in the steps that use it: further each time, then."""
+    value = 4e-3 if log.num_items <= EXACT_ITEMS else 8e-3
+    return Choice("training.optimizer.learning_rate", value, f"{log.num_items:,} items")
+
+
 def average_decay(log: LogStatistics) -> Choice:
     """Averaged weights are good at any learning rate; of a very large table they would cost as much as a step."""
     value = 0.998 if log.num_items <= AVERAGED_ITEMS else 0.0
@@ -90,5 +96,6 @@ RULES: dict[str, Callable[[LogStatistics], Choice]] = {
     "model.dropout": dropout,
     "training.batch_tokens": batch_tokens,
     "training.objective": objective,
+    "training.optimizer.learning_rate": learning_rate,
     "training.average_decay": average_decay,
 }

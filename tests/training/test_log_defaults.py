@@ -30,6 +30,8 @@ def test_an_epoch_has_about_as_many_steps_whatever_the_log(clicks, expected):
 def test_a_very_large_catalogue_is_sampled():
     exact, sampled = (RULES["training.objective"](changed(num_items=n)).value["kind"] for n in (20_000, 20_001))
     assert (exact, sampled) == ("softmax", "sampled_softmax")
+    rates = [RULES["training.optimizer.learning_rate"](changed(num_items=n)).value for n in (20_000, 20_001)]
+    assert rates == [4e-3, 8e-3]
 
 
 def test_every_rule_names_its_key_and_what_it_counted():
