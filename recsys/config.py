@@ -40,6 +40,15 @@ class RunConfig(Section):
     tuning: TuningConfig = TuningConfig()
 
     @model_validator(mode="after")
+    def _a_calendar_needs_dates(self) -> Self:
+        if self.model.calendar.num_stretches and self.data.events.time_kind != "calendar":
+            raise ValueError(
+                "model.calendar of kind stretches reads when clicks happened, and with data.events.time_kind "
+                f"{self.data.events.time_kind} nobody knows: use none"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _spans_need_times(self) -> Self:
         if self.model.reads_times and self.data.events.time_kind == "order":
             raise ValueError(

@@ -98,6 +98,13 @@ def test_a_split_by_time_needs_a_calendar(file):
     )
 
 
+@pytest.mark.parametrize("kind", ["order", "relative"])
+def test_a_calendar_needs_dates(file, kind):
+    log = f"data: {{events: {{path: a.csv, time_kind: {kind}}}}}\n"
+    told = mistake(file, log + "model: {calendar: {kind: stretches}}\n")
+    assert f"with data.events.time_kind {kind} nobody knows: use none" in told
+
+
 @pytest.mark.parametrize("key", ["gaps", "query_time"])
 def test_spans_need_times(file, key):
     told = mistake(file, f"data: {{events: {{path: a.csv, time_kind: order}}}}\nmodel: {{{key}: {{kind: log}}}}\n")

@@ -100,6 +100,15 @@ class Dataset:
         clicked = np.asarray(self.histories.items)[self.split.in_training(self.histories)]
         return np.bincount(clicked, minlength=len(self.items) + 1)
 
+    def training_lifetime(self) -> tuple[int, int]:
+        """Times of the first and of the last training click; (0, 0) without one."""
+        starts, ends = np.asarray(self.histories.offsets[:-1]), np.asarray(self.split.train_end)
+        trains = ends > starts
+        if not trains.any():
+            return 0, 0
+        times = self.histories.times  # each user's by rising time
+        return int(times[starts[trains]].min()), int(times[ends[trains] - 1].max())
+
     def with_validation(self) -> "Dataset":
         """The same with the validation clicks among those that train. Candidates and known items stay as they are."""
         return replace(self, split=Split(self.split.validation_end, self.split.validation_end))

@@ -92,6 +92,7 @@ def _protocol(ranked: Ranked, model: RetrieverConfig) -> Protocol:
         filter="items clicked before the target" if questions.filters_seen else "none",
         max_length=model.max_length,
         gaps_floored_to_seconds=model.gaps.floor_seconds,
+        calendar_stretches=model.calendar.num_stretches,
         uses_time_of_predicted_click=model.reads_query_time,
         users=len(questions),
         users_without_history=int((questions.pasts(1).lengths == 0).sum()),

@@ -40,6 +40,8 @@ class Protocol(Section):
     """L: how many clicks of a history the retriever reads."""
     gaps_floored_to_seconds: float | None
     """The retriever reads the time between these clicks, so coarsely; None where it reads their order alone."""
+    calendar_stretches: int = 0
+    """The retriever reads in which of so many equal stretches of the training log each fell; 0: it does not."""
     users: int
     """All of them count, those whose target cannot be returned as misses."""
     users_without_history: int

@@ -89,8 +89,13 @@ def systems_of(dataset: Dataset, retrievers: Mapping[str, Retriever], config: Ev
 
 
 def _told_time(config: RetrieverConfig) -> str:
-    floor = config.query_time.floor_seconds
-    return "" if floor is None else f", query time floored to {floor:g} s"
+    calendar, floor = config.calendar.num_stretches, config.query_time.floor_seconds
+    return "".join(
+        (
+            f", calendar in {calendar} stretches" if calendar else "",
+            f", query time floored to {floor:g} s" if floor is not None else "",
+        )
+    )
 
 
 def _scored_by(retriever: Retriever) -> System:

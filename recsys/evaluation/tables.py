@@ -52,7 +52,7 @@ def _audit_lines(evaluation: Evaluation) -> list[str]:
 
 
 def _protocol_lines(protocol: Protocol, *, has_refit: bool) -> list[str]:
-    floor = protocol.gaps_floored_to_seconds
+    floor, stretches = protocol.gaps_floored_to_seconds, protocol.calendar_stretches
     return [
         f"split      {protocol.split}: the last test click of each of {protocol.users:,} users",
         f"items      {protocol.item_universe}: {protocol.num_candidates:,}, all ranked, ties rank the target last",
@@ -63,6 +63,11 @@ def _protocol_lines(protocol: Protocol, *, has_refit: bool) -> list[str]:
         "history    everything before the target, validation clicks included; "
         f"the retriever reads the last {protocol.max_length}",
         *([] if floor is None else [f"           it reads the time between them too, floored to {floor:g} s"]),
+        *(
+            [f"           and in which of {stretches} equal stretches of the training log each fell"]
+            if stretches
+            else []
+        ),
         f"           {protocol.users_without_history:,} users have nothing to read and get the popular items",
         f"targets    {protocol.targets_not_candidates:,} are no candidates and count as misses; "
         f"{protocol.targets_never_trained:,} were never clicked in training",

@@ -4,6 +4,9 @@ The item tower is one table used on both sides where it is tied: what a click lo
 scored by.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,6 +23,8 @@ OWN_SHARE = 0.1
 Items then begin as what their features say, and differ as far as their clicks tell them apart. Where there are no
 features it keeps the first logits flat, and rare items near the middle.
 """
+UNTOLD_SHARE = 0.1
+"""Of the histories in training, whose times are all unknown: so that a history without times can be read as well."""
 
 
 class FeatureShape(Section):
@@ -94,19 +99,20 @@ class ItemTower(nn.Module):
 
 
 class EventEmbedding(nn.Module):
-    """A click as the encoder reads it: its item's vector, at unit scale, where it stands, and its spans of time."""
+    """A click as the encoder reads it: its item's vector, at unit scale, and what its place and time add."""
 
-    def __init__(
-        self, positions: nn.Module, gaps: nn.Module, query_time: nn.Module, *, dim: int, dropout: float
-    ) -> None:
+    def __init__(self, additions: Mapping[str, nn.Module], *, dim: int, dropout: float) -> None:
         super().__init__()
         self.scale = dim**0.5
-        self.positions = positions
-        self.gaps = gaps
-        self.query_time = query_time
+        self.additions = nn.ModuleDict(additions)
         self.dropout = Dropout(dropout)
 
     def forward(self, items_BLD: Tensor, context: SequenceContext) -> Tensor:
         """[B, L, D] -> [B, L, D], or [N, D] of packed rows."""
-        x_BLD = self.positions(items_BLD * self.scale, context)
-        return self.dropout(self.query_time(self.gaps(x_BLD, context), context))
+        if self.training and context.times_BL is not None:
+            draws_B1 = torch.rand(len(context.lengths_B), 1, device=items_BLD.device)
+            context = replace(context, untold_B1=draws_B1 < UNTOLD_SHARE)
+        x_BLD = items_BLD * self.scale
+        for addition in self.additions.values():
+            x_BLD = addition(x_BLD, context)
+        return self.dropout(x_BLD)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from recsys.data.item_features import ItemFeatures
 from recsys.model.embedding import CatalogueShape, EventEmbedding, FeatureEmbedding, ItemTower
 from recsys.model.scores import DotConfig, ScoreConfig
+from recsys.nn.calendar import Calendar, CalendarConfig, NoCalendarConfig
 from recsys.nn.context import Packing, SequenceContext
 from recsys.nn.encoder import Encoder, EncoderConfig
 from recsys.nn.positions import POSITIONS, PositionKind
@@ -29,6 +30,8 @@ class RetrieverConfig(EncoderConfig):
     the mixer."""
     gaps: SpansConfig = NoSpansConfig()
     """What a click tells of the time since the click before it."""
+    calendar: CalendarConfig = NoCalendarConfig()
+    """What a click tells of when in the life of the log it happened."""
     query_time: SpansConfig = NoSpansConfig()
     """What a click tells of the time from it to the moment for which the next one is predicted. A model that reads it
     knows when the predicted click happens, as it does when it serves live, and every result of it says so."""
@@ -39,17 +42,20 @@ class RetrieverConfig(EncoderConfig):
     @property
     def reads_times(self) -> bool:
         """Whether the model wants to know when clicks happened."""
-        return self.gaps.floor_seconds is not None or self.reads_query_time
+        return self.gaps.floor_seconds is not None or self.calendar.num_stretches > 0 or self.reads_query_time
 
     @property
     def reads_query_time(self) -> bool:
         return self.query_time.floor_seconds is not None
 
     def build_event_embedding(self) -> EventEmbedding:
-        positions = POSITIONS[self.positions](self.max_length, self.dim)
-        gaps = self.gaps.build(self.dim, since_last_click)
-        query_time = self.query_time.build(self.dim, until_asked)
-        return EventEmbedding(positions, gaps, query_time, dim=self.dim, dropout=self.dropout)
+        additions = {
+            "positions": POSITIONS[self.positions](self.max_length, self.dim),
+            "gaps": self.gaps.build(self.dim, since_last_click),
+            "calendar": self.calendar.build(self.dim),
+            "query_time": self.query_time.build(self.dim, until_asked),
+        }
+        return EventEmbedding(additions, dim=self.dim, dropout=self.dropout)
 
 
 class Retriever(nn.Module):
@@ -66,13 +72,18 @@ class Retriever(nn.Module):
         self.score = config.score.build()
 
     @classmethod
-    def for_catalogue(cls, config: RetrieverConfig, num_items: int, features: ItemFeatures) -> Self:
-        """A fresh retriever that knows the items' features."""
+    def for_catalogue(
+        cls, config: RetrieverConfig, num_items: int, features: ItemFeatures, *, lifetime: tuple[int, int] = (0, 1)
+    ) -> Self:
+        """A fresh retriever that knows the items' features, and the times of the first and the last training click."""
         retriever = cls(config, CatalogueShape.of(num_items, features))
         for tower in {retriever.clicked, retriever.scored}:
             for embedding, feature in zip(tower.features, features, strict=True):
                 assert isinstance(embedding, FeatureEmbedding)
                 embedding.assign(feature)
+        calendar = retriever.embed.additions["calendar"]
+        if isinstance(calendar, Calendar):
+            calendar.assign(*lifetime)
         return retriever
 
     def encode(

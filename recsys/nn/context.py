@@ -50,7 +50,8 @@ class SequenceContext:
     With a `packing` there is no padding, and what would be [B, L, D] is [N, D].
 
     `times_BL` say when clicks happened, and `asked_BL`, at each click, for which moment the next one is predicted: the
-    next click's own time in a history, and the time of the request behind its last click.
+    next click's own time in a history, and the time of the request behind its last click. Rows that are `untold_B1` are
+    read as if they had no times.
     """
 
     lengths_B: Tensor
@@ -58,6 +59,7 @@ class SequenceContext:
     asked_BL: Tensor | None = None
     causal: bool = True
     packing: Packing | None = None
+    untold_B1: Tensor | None = None
 
     def valid_BL(self, length: int) -> Tensor:
         """True where a position holds a click."""

@@ -9,13 +9,10 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 
 from recsys.nn.context import SequenceContext
+from recsys.nn.time_buckets import UNKNOWN, NoTime, TimeBuckets
 from recsys.section import Section
 
-UNKNOWN = 0
-"""The bucket of a window's first click, which has none before it, and of all clicks where no times are given."""
 NUM_BUCKETS = 40
-HIDDEN_SHARE = 0.1
-"""Of the histories in training, whose spans are all unknown: so that a history without times can be read as well."""
 TICKS_PER_SECOND = 1_000_000
 
 Spans = Callable[[SequenceContext], Tensor | None]
@@ -42,32 +39,15 @@ def bucketed(spans_BL: Tensor, *, ticks: int) -> Tensor:
     return (1 + exponents_BL).clamp(max=NUM_BUCKETS - 1).where(spans_BL >= 0, UNKNOWN)
 
 
-class LogSpans(nn.Module):
-    """One learned vector per bucket, added to the click (as ATRank's, https://arxiv.org/abs/1711.06632)."""
-
+class LogSpans(TimeBuckets):
     def __init__(self, dim: int, ticks: int, spans: Spans) -> None:
-        super().__init__()
+        super().__init__(dim, NUM_BUCKETS)
         self.ticks = ticks
         self.spans = spans
-        self.table_GD = nn.Parameter(torch.randn(NUM_BUCKETS, dim) * dim**-0.5)
 
-    def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
-        """[B, L, D] -> [B, L, D], or [N, D] of packed rows."""
+    def buckets(self, context: SequenceContext) -> Tensor | None:
         spans_BL = self.spans(context)
-        if spans_BL is None:
-            return x_BLD + self.table_GD[UNKNOWN]
-        buckets_BL = bucketed(spans_BL, ticks=self.ticks)
-        if self.training:
-            kept_B1 = torch.rand(len(buckets_BL), 1, device=buckets_BL.device) >= HIDDEN_SHARE
-            buckets_BL = buckets_BL.where(kept_B1, UNKNOWN)
-        if context.packing is not None:
-            buckets_BL = context.packing.pack(buckets_BL)
-        return x_BLD + nn.functional.embedding(buckets_BL, self.table_GD)
-
-
-class NoSpans(nn.Module):
-    def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
-        return x_BLD
+        return None if spans_BL is None else bucketed(spans_BL, ticks=self.ticks)
 
 
 class LogSpansConfig(Section):
@@ -93,8 +73,8 @@ class NoSpansConfig(Section):
         """None is read."""
         return None
 
-    def build(self, dim: int, spans: Spans) -> NoSpans:
-        return NoSpans()
+    def build(self, dim: int, spans: Spans) -> NoTime:
+        return NoTime()
 
 
 SpansConfig = Annotated[LogSpansConfig | NoSpansConfig, Field(discriminator="kind")]

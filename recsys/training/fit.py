@@ -164,7 +164,9 @@ def build_task(job: RetrievalJob) -> RetrievalTask:
     """A fresh retriever, drawn from the seed alone."""
     torch.manual_seed(job.seed)
     dataset = job.dataset
-    retriever = Retriever.for_catalogue(job.model, len(dataset.items), dataset.features.inputs)
+    retriever = Retriever.for_catalogue(
+        job.model, len(dataset.items), dataset.features.inputs, lifetime=dataset.training_lifetime()
+    )
     counts_V = torch.from_numpy(dataset.training_counts())
     objective = job.training.objective.build(counts_V, torch.tensor(dataset.candidates))
     task = RetrievalTask(retriever, objective, job.training.optimizer, LAYOUTS[job.training.layout])

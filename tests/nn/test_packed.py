@@ -37,7 +37,7 @@ CONFIGS = [
     {"num_blocks": 1, "score": {"kind": "cosine"}},
     {"num_blocks": 3, "residual": "post_norm"},
     {"positions": "end", "gaps": {"kind": "log", "unit_seconds": 1}},
-    {"query_time": {"kind": "log", "unit_seconds": 1}},
+    {"query_time": {"kind": "log", "unit_seconds": 1}, "calendar": {"kind": "stretches"}},
     {"positions": "none", "mixer": {"kind": "rotary"}},
 ]
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.nn.context import SequenceContext
-from recsys.nn.spans import HIDDEN_SHARE, NUM_BUCKETS, UNKNOWN, LogSpans, bucketed, since_last_click, until_asked
+from recsys.nn.spans import NUM_BUCKETS, UNKNOWN, bucketed, since_last_click, until_asked
 
 
 def buckets(times: list[int], ticks: int = 1) -> list[int]:
@@ -54,14 +54,3 @@ def test_the_question_lies_behind_each_click_and_is_unknown_where_nobody_tells()
 def test_a_later_click_moves_no_earlier_bucket(gaps):
     times = torch.tensor(gaps).cumsum(0).tolist()
     assert buckets(times[:-1]) == buckets(times)[:-1]
-
-
-def test_in_training_some_histories_have_no_gaps_at_all_and_are_as_without_times():
-    torch.manual_seed(0)
-    gaps, x_BLD = LogSpans(4, 1, since_last_click), torch.zeros(2_000, 3, 4)
-    lengths = torch.full((2_000,), 3)
-    context = SequenceContext(lengths, torch.tensor([0, 5, 99]).expand(2_000, 3))
-    unknown_B = (gaps(x_BLD, context) == gaps(x_BLD, SequenceContext(lengths))).all(dim=-1).all(dim=-1)
-    assert abs(float(unknown_B.float().mean()) - HIDDEN_SHARE) < 0.03
-    known_B = (gaps.eval()(x_BLD, context) == gaps(x_BLD, SequenceContext(lengths))).all(dim=-1).all(dim=-1)
-    assert not known_B.any()
