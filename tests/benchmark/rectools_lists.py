@@ -27,10 +27,9 @@ class StopAfter(pl.Callback):
         self.seconds = seconds
 
     def on_train_start(self, *_: Any) -> None:
-        self.started, self.steps = time.monotonic(), 0
+        self.started = time.monotonic()
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        self.steps += 1
         trainer.should_stop = time.monotonic() - self.started > self.seconds
 
 
@@ -53,7 +52,6 @@ def main() -> None:
     clicks = pd.read_parquet(arguments.clicks).sort_values(["session_id", "position"], kind="stable")
     is_test = clicks["part"] == "test"
     is_last = ~clicks["session_id"].duplicated(keep="last")
-    stop = StopAfter(60 * arguments.minutes)
     model = SASRecModel(
         epochs=10_000,
         get_trainer_func=lambda: pl.Trainer(
@@ -63,7 +61,7 @@ def main() -> None:
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
-            callbacks=[stop],
+            callbacks=[StopAfter(60 * arguments.minutes)],
         ),
     )
     model.fit(dataset_of(clicks[~is_test]))
@@ -71,7 +69,7 @@ def main() -> None:
     asked = asked[asked["item_id"].isin(clicks[~is_test]["item_id"])]  # it cannot read others
     lists = model.recommend(asked["session_id"].unique(), dataset_of(asked), k=LENGTH, filter_viewed=True)
     lists[["user_id", "item_id", "rank"]].to_parquet(arguments.lists)
-    print(f"{stop.steps} steps; lists of {lists['user_id'].nunique():,} sessions in {arguments.lists}")
+    print(f"lists of {lists['user_id'].nunique():,} sessions in {arguments.lists}")
 
 
 if __name__ == "__main__":
