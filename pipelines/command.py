@@ -9,6 +9,7 @@ from pipelines.console import run as run_app
 from pipelines.evaluate import evaluate
 from pipelines.index import index
 from pipelines.prepare import prepare
+from pipelines.rank import rank
 from pipelines.recommend import recommend
 from pipelines.run import run
 from pipelines.similar import similar
@@ -23,7 +24,7 @@ app = typer.Typer(
     help="A click log in, recommendations out.",
     epilog="Start with: recsys run configs/quickstart.yaml",
 )
-for command in (run, prepare, train, tune, evaluate, audit, index, recommend, compare, similar, simulate):
+for command in (run, prepare, train, rank, tune, evaluate, audit, index, recommend, compare, similar, simulate):
     app.command()(command)
 app.add_typer(benchmark, name="benchmark")
 

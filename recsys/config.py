@@ -9,6 +9,7 @@ import yaml
 from pydantic import JsonValue, NonNegativeInt, ValidationError, model_validator
 
 from recsys.config_errors import Problem, problems
+from recsys.config_rules import require_times, require_what_ranks, with_examples
 from recsys.data.config import DataConfig
 from recsys.errors import ConfigError
 from recsys.evaluation.config import EvaluationConfig
@@ -17,6 +18,7 @@ from recsys.model.retriever import RetrieverConfig
 from recsys.recommend_config import RecommendConfig
 from recsys.section import Section
 from recsys.training.config import TrainingConfig
+from recsys.training.ranker_section import RankerSection
 from recsys.training.tracking import TrackingConfig
 from recsys.training.tuning_config import TuningConfig
 
@@ -33,28 +35,22 @@ class RunConfig(Section):
     data: DataConfig
     model: RetrieverConfig = RetrieverConfig()
     training: TrainingConfig = TrainingConfig()
+    ranker: RankerSection | None = None
     evaluation: EvaluationConfig = EvaluationConfig()
     index: IndexConfig = IndexConfig()
     recommend: RecommendConfig = RecommendConfig()
     tracking: TrackingConfig = TrackingConfig()
     tuning: TuningConfig = TuningConfig()
 
-    @model_validator(mode="after")
-    def _a_calendar_needs_dates(self) -> Self:
-        if self.model.calendar.num_stretches and self.data.events.time_kind != "calendar":
-            raise ValueError(
-                "model.calendar of kind stretches reads when clicks happened, and with data.events.time_kind "
-                f"{self.data.events.time_kind} nobody knows: use none"
-            )
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _default_examples(cls, values: Any) -> Any:
+        return with_examples(values)
 
     @model_validator(mode="after")
-    def _spans_need_times(self) -> Self:
-        if self.model.reads_times and self.data.events.time_kind == "order":
-            raise ValueError(
-                "model.gaps and model.query_time of kind log read the time between clicks, and with "
-                "data.events.time_kind order there is none: use none, or another time_kind"
-            )
+    def _sections_fit(self) -> Self:
+        require_times(self.model, self.data)
+        require_what_ranks(self.ranker, self.data)
         return self
 
 

@@ -11,6 +11,8 @@ from recsys.section import Section
 class RecommendConfig(Section):
     k: PositiveInt = 10
     """How many items each user gets, at most."""
+    candidates: PositiveInt = 200
+    """How many of the retriever's items the ranker is handed, where there is one."""
     exclude_seen: bool = True
     """Whether items of the user's history are left out. Governs evaluation too."""
     users: Path | None = None

@@ -19,15 +19,17 @@ from recsys.errors import ConfigError, DataError, UnknownItem
 from recsys.index.item_index import unit_rows
 from recsys.model.encoding import Pasts, encode_pasts
 from recsys.moments import Moment, ticks_of
+from recsys.reranking import Reranker
 from recsys.rules import Clicks, most_popular
 from recsys.topk import Exclusions, topk
 
-Source = Literal["retriever", "popular"]
+Source = Literal["retriever", "ranker", "popular"]
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """`score` is the trained score, or, from `popular`, the number of training clicks. Sources do not compare."""
+    """`score` is the trained score; from `ranker` the probability of a click, from `popular` the number of training
+    clicks. Sources do not compare."""
 
     item: ItemId
     score: float
@@ -68,7 +70,16 @@ class Recommender:
         self._vectors = torch.from_numpy(bundle.item_vectors).to(device)
         self._candidates = torch.from_numpy(bundle.candidates)
         self._indexed = np.flatnonzero(bundle.candidates)
+        self._rerank = self._reranker()
+        self.source: Source = "retriever" if self._rerank is None else "ranker"
         self._popular = most_popular(bundle.popularity, bundle.candidates)
+
+    def _reranker(self) -> Reranker | None:
+        ranker = self.bundle.ranker
+        if ranker is None:
+            return None
+        own = ranker if self.device.type == "cpu" else copy.deepcopy(ranker).to(self.device)
+        return Reranker(own, self.bundle.manifest.num_ranked, self.device)
 
     def recommend(
         self,
@@ -114,7 +125,10 @@ class Recommender:
         vectors = self.user_vectors(known)
         seen = Exclusions(torch.from_numpy(clicks.items.astype(np.int64)), torch.from_numpy(clicks.offsets))
         exclusions = seen if exclude_seen else None
-        best = topk(vectors, self._vectors, k=num_ranked, candidates_V=self._candidates, exclusions=exclusions)
+        num_found = min(max(num_ranked, self.bundle.manifest.num_ranked), len(self._popular))
+        best = topk(vectors, self._vectors, k=num_found, candidates_V=self._candidates, exclusions=exclusions)
+        if self._rerank is not None:
+            best = self._rerank(known, best, num_ranked)
         items, scores = best.indices_UK.cpu().numpy(), best.scores_UK.cpu().numpy()
         is_popular = known.counts == 0
         items[is_popular] = self._popular[:num_ranked]
@@ -196,7 +210,7 @@ class Recommender:
 
     def _recommendations(self, lists: Lists, row: int) -> list[Recommendation]:
         items = lists.items[row][lists.items[row] != PADDING]
-        source: Source = "popular" if lists.is_popular[row] else "retriever"
+        source: Source = "popular" if lists.is_popular[row] else self.source
         return [
             Recommendation(item, float(score), source, self._title(index))
             for item, index, score in zip(self._ids(items), items, lists.scores[row], strict=False)

@@ -19,35 +19,41 @@ RECOMMENDER = {
     "recsys.errors",
     "recsys.section",
     "recsys.moments",
+    "recsys.reranking",
     "recsys.topk",
     "recsys.rules",
     "recsys.bundle",
 } | BUNDLE
+METRICS = {"recsys.evaluation.metrics", "recsys.evaluation.click_metrics"}
 EVALUATED = {f"recsys.evaluation.{name}" for name in ("config", "metrics", "outcome", "questions", "ranking")}
 OFFLINE = RECOMMENDER | {"recsys.durable", "recsys.recommender", "recsys.recommend_config"}
 MAY_IMPORT = {
     "recsys.errors": set(),
     "recsys.config_errors": set(),
+    "recsys.config_rules": {"recsys.data", "recsys.model", "recsys.training"},
     "recsys.evaluation.metrics": set(),
+    "recsys.evaluation.click_metrics": set(),
     "recsys.evaluation.significance": set(),
     "recsys.section": {"recsys.errors"},
     "recsys.durable": {"recsys.errors"},
     "recsys.topk": {"recsys.errors"},
     "recsys.moments": {"recsys.errors"},
+    "recsys.reranking": {"recsys.data", "recsys.model", "recsys.rules", "recsys.topk"},
     "recsys.rules": {"recsys.errors", "recsys.section"},
     "recsys.recommend_config": {"recsys.errors", "recsys.section"},
     "recsys.nn": {"recsys.errors", "recsys.section"},
     "recsys.data": LOW,
     "recsys.index": LOW,
     "recsys.model": {"recsys.errors", "recsys.section", "recsys.data", "recsys.nn"},
-    "recsys.training": LOW | {"recsys.data", "recsys.model", "recsys.topk", "recsys.evaluation.metrics"},
+    "recsys.training": LOW | {"recsys.data", "recsys.model", "recsys.topk", *METRICS},
     "recsys.evaluation": LOW | {"recsys.data", "recsys.model", "recsys.topk", "recsys.index"},
     "recsys.evaluation.audit": LOW | {"recsys.data", "recsys.topk"} | EVALUATED,
     "recsys.evaluation.report.charts": {"recsys.evaluation.report.wording", "recsys.evaluation.outcome"},
     "recsys.bundle": LOW | BUNDLE,
     "recsys.recommender": RECOMMENDER,
     "recsys.offline": OFFLINE,
-    "recsys.config": ROOMS | {"recsys.errors", "recsys.section", "recsys.config_errors", "recsys.recommend_config"},
+    "recsys.config": ROOMS
+    | {"recsys.errors", "recsys.section", "recsys.config_errors", "recsys.config_rules", "recsys.recommend_config"},
     "recsys.stages": ROOMS | OFFLINE | {"recsys.config", "recsys.offline"},
     "recsys.benchmark": ROOMS | OFFLINE | {"recsys.nn", "recsys.offline", "recsys.stages"},
     "recsys": {"recsys.stages", "recsys.recommender", "recsys.config", "recsys.bundle"},
@@ -63,7 +69,7 @@ MAY_IMPORT = {
 }
 
 # third-party package -> the only files that may import it, as patterns
-POLARS = ["events/*", "features.py", "prepare.py", "simul*.py"]
+POLARS = ["events/*", "categorical.py", "features.py", "prepare.py", "read_click_columns.py", "simul*.py"]
 FENCES = {
     "polars": [*(f"recsys/data/{name}" for name in POLARS), "recsys/offline/*", "recsys/evaluation/*"],
     "faiss": ["recsys/index/item_index.py"],

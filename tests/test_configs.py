@@ -19,6 +19,8 @@ def write_log(config: RunConfig, directory: Path) -> list[str]:
     events = config.data.events
     columns = {"user_id": events.columns.user, "item_id": events.columns.item, "timestamp": events.columns.time}
     frame = small_log().rename(columns)
+    others = {*(feature.column for feature in events.features), *filter(None, [events.columns.label])}
+    frame = frame.with_columns(pl.Series(name, [n % 3 == 0 for n in range(len(frame))]) for name in others)
     path = directory / events.path.name
     if path.suffix == ".parquet":
         frame.write_parquet(path)
@@ -27,20 +29,26 @@ def write_log(config: RunConfig, directory: Path) -> list[str]:
     return [f"data.events.path={path}"]
 
 
-def write_items(config: RunConfig, directory: Path) -> list[str]:
-    table = config.data.items
-    if table is None:
-        return []
-    ids = small_log()["item_id"].unique().sort().to_list()
-    names = table.header or [table.item, *filter(None, [table.title]), *(f.column for f in table.features)]
-    columns = {name: [f"{name} of {item}" for item in ids] for name in names} | {table.item: ids}
-    path = directory / table.path.name
+def write_tables(config: RunConfig, directory: Path) -> list[str]:
+    changes = []
+    for owner, table in (("item", config.data.items), ("user", config.data.users)):
+        if table is not None:
+            path = directory / table.path.name
+            write_table(table, owner, path)
+            changes.append(f"data.{owner}s.path={path}")
+    return changes
+
+
+def write_table(table, owner: str, path: Path) -> None:
+    ids = small_log()[f"{owner}_id"].unique().sort().to_list()
+    own, title = getattr(table, owner), getattr(table, "title", None)
+    names = table.header or [own, *filter(None, [title]), *(feature.column for feature in table.features)]
+    columns = {name: [f"{name} of {one}" for one in ids] for name in names} | {own: ids}
     if path.suffix == ".parquet":
         pl.DataFrame(columns).write_parquet(path)
     else:
         lines = [table.separator.join(row) for row in zip(*columns.values(), strict=True)]
         path.write_text("\n".join(lines) + "\n", encoding=table.encoding)
-    return [f"data.items.path={path}"]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -50,7 +58,9 @@ def test_a_shipped_configuration_runs(path, tmp_path):
     changes = [*ONE_STEP, f"workdir={tmp_path / 'run'}", "data.events.min_clicks.per_item=1"]
     if config.evaluation.ideal is not None:
         changes.append("evaluation.ideal=null")
-    changes += write_log(config, tmp_path) + write_items(config, tmp_path)
+    if config.ranker is not None:
+        changes += ["ranker.training.max_minutes=1e-9", "ranker.training.threads=1"]
+    changes += write_log(config, tmp_path) + write_tables(config, tmp_path)
     with opened(load_config(path, changes), source=path.name, tell=lambda _: None) as session:
         everything = run(session)
     assert everything.trained.outcome.steps >= 1

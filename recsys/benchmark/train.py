@@ -15,7 +15,8 @@ from recsys.data.batches import EpochPlan, Shard
 from recsys.errors import ConfigError
 from recsys.model.losses import chunk_positions
 from recsys.model.objectives import FullSoftmaxConfig
-from recsys.training.fit import RetrievalJob, build_batches, build_task, train
+from recsys.training.engine import train
+from recsys.training.fit import RetrievalJob, build_batches, build_task
 from recsys.training.hardware import Hardware, choose_hardware
 from recsys.training.stopwatch import Stopwatch
 

@@ -11,18 +11,28 @@ from pydantic import JsonValue
 
 from recsys.bundle.manifest import Manifest, payload_of
 from recsys.data.dataset import Dataset
-from recsys.data.item_features import ItemFeatures
+from recsys.data.feature_table import Features
 from recsys.data.titles import Titles
 from recsys.data.vocabulary import Vocabulary
 from recsys.durable import json_bytes
 from recsys.errors import UserError
 from recsys.index.item_index import ItemIndex, unit_rows
+from recsys.model.ranking.ranker import Ranker
+from recsys.model.ranking.store import save_ranker
 from recsys.model.retriever import Retriever
 from recsys.model.store import save_retriever
 
 ITEMS = "items"
 INDEX, CONFIG, METRICS = "index.faiss", "config.json", "metrics.json"
 VECTORS, CANDIDATES, KNOWN, POPULARITY = "item_vectors.npy", "candidates.npy", "known.npy", "popularity.npy"
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A ranker, and how many of the retriever's items it puts in order."""
+
+    ranker: Ranker
+    num_candidates: int
 
 
 @dataclass(frozen=True)
@@ -36,17 +46,27 @@ class BundleContents:
     retriever: Retriever
     items: Vocabulary
     titles: Titles | None
-    features: ItemFeatures
+    features: Features
     candidates: NDArray[np.bool_]
     known: NDArray[np.bool_]
     popularity: NDArray[np.int64]
     config: JsonValue
     metrics: JsonValue
+    ranked: Ranked | None = None
 
     @classmethod
-    def of(cls, dataset: Dataset, retriever: Retriever, *, config: JsonValue, metrics: JsonValue) -> "BundleContents":
+    def of(
+        cls,
+        dataset: Dataset,
+        retriever: Retriever,
+        *,
+        config: JsonValue,
+        metrics: JsonValue,
+        ranked: Ranked | None = None,
+    ) -> "BundleContents":
         return cls(
             retriever=retriever,
+            ranked=ranked,
             items=dataset.items,
             titles=dataset.titles,
             features=dataset.features,
@@ -62,6 +82,8 @@ class BundleContents:
         vectors = self._item_vectors()
         index = ItemIndex.build(unit_rows(vectors[self.candidates]))
         save_retriever(self.retriever, directory)
+        if self.ranked is not None:
+            save_ranker(self.ranked.ranker, directory)
         self.items.save(directory, ITEMS)
         self.features.save(directory)
         if self.titles is not None:
@@ -91,5 +113,6 @@ class BundleContents:
             num_candidates=int(self.candidates.sum()),
             dim=config.dim,
             max_length=config.max_length,
+            num_ranked=0 if self.ranked is None else self.ranked.num_candidates,
             files=payload_of(directory),
         )

@@ -52,6 +52,8 @@ class Manifest(Section):
     num_candidates: PositiveInt
     dim: PositiveInt
     max_length: PositiveInt
+    num_ranked: NonNegativeInt = 0
+    """How many of the retriever's items the ranker puts in order; 0 where there is no ranker."""
     files: dict[FileName, PayloadFile]
 
 

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from recsys.bundle.contents import CANDIDATES, INDEX, ITEMS, KNOWN, POPULARITY, VECTORS
 from recsys.bundle.manifest import MANIFEST, RECORD, Manifest, Record, content_id, verify
-from recsys.data.item_features import ItemFeatures
+from recsys.data.feature_table import Features
 from recsys.data.titles import Titles
 from recsys.data.vocabulary import Vocabulary
 from recsys.index.item_index import ItemIndex
+from recsys.model.ranking.ranker import Ranker
+from recsys.model.ranking.store import load_ranker
 from recsys.model.retriever import Retriever
 from recsys.model.store import load_retriever
 
@@ -29,11 +31,12 @@ class Bundle:
     item_vectors: NDArray[np.float32]
     items: Vocabulary
     titles: Titles | None
-    features: ItemFeatures
+    features: Features
     candidates: NDArray[np.bool_]
     known: NDArray[np.bool_]
     popularity: NDArray[np.int64]
     index: ItemIndex
+    ranker: Ranker | None = None
 
 
 def open_bundle(path: Path) -> Bundle:
@@ -49,11 +52,12 @@ def open_bundle(path: Path) -> Bundle:
         item_vectors=_array(directory, VECTORS),
         items=Vocabulary.open(directory, ITEMS),
         titles=Titles.open(directory),
-        features=ItemFeatures.open(directory),
+        features=Features.open(directory),
         candidates=_array(directory, CANDIDATES),
         known=_array(directory, KNOWN),
         popularity=_array(directory, POPULARITY),
         index=ItemIndex.from_bytes((directory / INDEX).read_bytes()),
+        ranker=load_ranker(directory) if manifest.num_ranked else None,
     )
 
 

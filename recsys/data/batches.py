@@ -46,11 +46,13 @@ class SequenceBatch:
 
 
 def gather_padded(values: NDArray[np.generic], starts: Int64, lengths: Int64) -> Tensor:
-    """[B, max(lengths)] int64: row b is values[starts[b] : starts[b] + lengths[b]], then PADDING."""
+    """[B, max(lengths), ...] int64: row b is values[starts[b] : starts[b] + lengths[b]], then PADDING."""
     column = np.arange(max(1, int(lengths.max(initial=0))))
     real = column < lengths[:, None]
     index = np.where(real, starts[:, None] + column, 0)
-    return torch.from_numpy(np.where(real, values[index], PADDING).astype(np.int64))
+    taken = values[index] if len(values) else np.zeros((*index.shape, *values.shape[1:]))
+    real = real.reshape(real.shape + (1,) * (values.ndim - 1))
+    return torch.from_numpy(np.where(real, taken, PADDING).astype(np.int64))
 
 
 def length_buckets(lengths: Int64, token_budget: int) -> list[Int64]:

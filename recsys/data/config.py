@@ -1,4 +1,4 @@
-"""The `data` section: the log, the item table, and the split."""
+"""The `data` section: the log, the tables of items and users, and the split."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -6,7 +6,7 @@ from typing import Any, Self
 from pydantic import model_validator
 
 from recsys.data.events.config import EventsConfig
-from recsys.data.features_config import ItemTableConfig
+from recsys.data.features_config import ItemTableConfig, UserTableConfig
 from recsys.data.split_config import ByTimeConfig, SplitConfig
 from recsys.section import Section
 
@@ -14,6 +14,8 @@ from recsys.section import Section
 class DataConfig(Section):
     events: EventsConfig
     items: ItemTableConfig | None = None
+    users: UserTableConfig | None = None
+    """What is known of users, for the ranker."""
     split: SplitConfig = ByTimeConfig()
     """by_time where time_kind is calendar, leave_last_out elsewhere."""
 

@@ -6,11 +6,13 @@ train_end.npy validation_end.npy        the split (split.py)
 users.* catalogue.*                     the vocabularies
 trained_items.npy candidates.npy        masks over items, row 0 included
 features.json feature0.* ... titles.*   the item table, where there is one
+user_features.json user_feature0.* ...  the user table
+labels.npy click_features.json ...      what clicks carry, where the log tells
 data_report.json rejected.parquet       for people
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -19,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from recsys.data.click_columns import ClickFeatures, open_labels
 from recsys.data.events.config import TimeKind
+from recsys.data.feature_table import Features
 from recsys.data.histories import Histories
-from recsys.data.item_features import ItemFeatures
 from recsys.data.split import Split
 from recsys.data.titles import Titles
 from recsys.data.vocabulary import Vocabulary
@@ -38,7 +41,7 @@ SplitKind = Literal["leave_last_out", "by_time", "by_column"]
 
 
 class DatasetManifest(Section):
-    format_version: Literal[2] = 2
+    format_version: Literal[3] = 3
     split: SplitKind
     time_kind: TimeKind
     files: dict[str, str]
@@ -69,8 +72,12 @@ class Dataset:
     split: Split
     trained_items: NDArray[np.bool_]
     candidates: NDArray[np.bool_]
-    features: ItemFeatures
+    features: Features
     titles: Titles | None
+    user_features: Features = field(default_factory=Features)
+    click_features: ClickFeatures = field(default_factory=ClickFeatures)
+    labels: NDArray[np.uint8] | None = None
+    """[clicks] whether each was clicked, or liked; None where the log does not tell."""
 
     @property
     def fingerprint(self) -> str:
@@ -146,8 +153,11 @@ def open_dataset(directory: Path) -> Dataset:
         split=Split.open(directory),
         trained_items=np.load(directory / "trained_items.npy"),
         candidates=np.load(directory / "candidates.npy"),
-        features=ItemFeatures.open(directory),
+        features=Features.open(directory),
         titles=Titles.open(directory),
+        user_features=Features.open(directory, "user"),
+        click_features=ClickFeatures.open(directory),
+        labels=open_labels(directory),
     )
 
 

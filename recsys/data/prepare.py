@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys.data.click_columns import LABELS, ClickFeatures
 from recsys.data.config import DataConfig
 from recsys.data.dataset import ITEMS, REJECTED, REPORT, USERS, DatasetManifest
 from recsys.data.events.clean import Clicks, sort_clicks, without_duplicates, without_rare
@@ -18,8 +19,9 @@ from recsys.data.events.config import RowFilter
 from recsys.data.events.files import find_files
 from recsys.data.events.ids import vocabulary_of
 from recsys.data.events.read import Events, read_events, require_events
-from recsys.data.features import NO_TABLE, ItemTable, read_item_table
+from recsys.data.features import NO_TABLE, IdTable, read_item_table, read_user_table
 from recsys.data.histories import Histories
+from recsys.data.read_click_columns import click_columns, click_features, labels_of
 from recsys.data.report import DataReport, describe
 from recsys.data.split import Cuts, Split, split_by_time, split_by_users, split_leave_last_out
 from recsys.data.split_config import ByColumnConfig, ByTimeConfig, LeaveLastOutConfig, SplitConfig
@@ -46,6 +48,37 @@ class Catalogued:
         return Histories(self.clicks.items, self.clicks.times, offsets)
 
 
+@dataclass(frozen=True)
+class Tables:
+    """What is known of items, users and clicks besides who clicked what and when."""
+
+    items: IdTable
+    users: IdTable
+    labels: NDArray[np.uint8] | None
+    clicks: ClickFeatures
+
+    @classmethod
+    def of(cls, config: DataConfig, events: Events, catalogued: Catalogued) -> "Tables":
+        rows = catalogued.clicks.rows
+        columns = pl.DataFrame([events.extra[name].gather(rows) for name in click_columns(config.events)])
+        label = config.events.columns.label
+        return cls(
+            items=NO_TABLE if config.items is None else read_item_table(config.items, catalogued.item_ids),
+            users=NO_TABLE if config.users is None else read_user_table(config.users, catalogued.user_ids),
+            labels=None if label is None else labels_of(columns[label]),
+            clicks=click_features(config.events, columns),
+        )
+
+    def save(self, directory: Path) -> None:
+        self.items.features.save(directory)
+        self.users.features.save(directory, "user")
+        self.clicks.save(directory)
+        if self.items.titles is not None:
+            self.items.titles.save(directory)
+        if self.labels is not None:
+            np.save(directory / LABELS, self.labels)
+
+
 def prepare(
     config: DataConfig, directory: Path, *, seed: int, tell: Callable[[str], None] = lambda _: None
 ) -> DataReport:
@@ -55,7 +88,7 @@ def prepare(
     """
     tell(f"reading {config.events.path}")
     column = [config.split.column] if isinstance(config.split, ByColumnConfig) else []
-    events = read_events(config.events, column)
+    events = read_events(config.events, list(dict.fromkeys([*column, *click_columns(config.events)])))
     tell(f"sorting {len(events):,} clicks")
     distinct = without_duplicates(sort_clicks(events.users, events.items, events.times))
     cuts = _cuts(config.split, distinct)
@@ -64,7 +97,7 @@ def prepare(
     try:
         require_events(events, config.events)
         catalogued = _catalogue(events, clicks)
-        table = NO_TABLE if config.items is None else read_item_table(config.items, catalogued.item_ids)
+        tables = Tables.of(config, events, catalogued)
         split = _split(config.split, cuts, events, catalogued, seed)
         _require_targets(config, catalogued.histories, split)
     except DataError as error:
@@ -73,7 +106,7 @@ def prepare(
     tell(f"writing {directory}")
     shutil.rmtree(directory.with_name(REFUSED), ignore_errors=True)
     with replaced_directory(directory) as temporary:
-        report = _write(temporary, config, catalogued, table, split, report)
+        report = _write(temporary, config, catalogued, tables, split, report)
         events.rejected.write_parquet(temporary / REJECTED)
         DatasetManifest.of(temporary, split=config.split.kind, time_kind=config.events.time_kind).save(temporary)
     return report
@@ -82,8 +115,11 @@ def prepare(
 def fingerprint_inputs(config: DataConfig) -> str:
     """Of the contents of every file that `prepare` would read; DataError where one is missing."""
     files = find_files(config.events.path, "data.events.path")
-    tables = [] if config.items is None else find_files(config.items.path, "data.items.path")
-    return fingerprint(*(sha256_of(file) for file in files), "items", *(sha256_of(file) for file in tables))
+    parts = [sha256_of(file) for file in files]
+    for name, table in (("items", config.items), ("users", config.users)):
+        tables = [] if table is None else find_files(table.path, f"data.{name}.path")
+        parts += [name, *map(sha256_of, tables)]
+    return fingerprint(*parts)
 
 
 def _catalogue(events: Events, clicks: Clicks) -> Catalogued:
@@ -170,7 +206,7 @@ def _require_targets(config: DataConfig, histories: Histories, split: Split) -> 
 
 
 def _write(
-    directory: Path, config: DataConfig, catalogued: Catalogued, table: ItemTable, split: Split, report: DataReport
+    directory: Path, config: DataConfig, catalogued: Catalogued, tables: Tables, split: Split, report: DataReport
 ) -> DataReport:
     histories = catalogued.histories
     histories.save(directory)
@@ -184,13 +220,13 @@ def _write(
     candidates[0] = False
     np.save(directory / "trained_items.npy", trained)
     np.save(directory / "candidates.npy", candidates)
-    table.features.save(directory)
-    if table.titles is not None:
-        table.titles.save(directory)
+    tables.save(directory)
     report = report.with_facts(
-        item_table_rows=table.rows,
-        items_in_table=table.matched,
-        warnings=report.warnings + table.warnings,
+        item_table_rows=tables.items.rows,
+        items_in_table=tables.items.matched,
+        user_table_rows=tables.users.rows,
+        users_in_table=tables.users.matched,
+        warnings=report.warnings + tables.items.warnings + tables.users.warnings,
         training_clicks=int(in_training.sum()),
         training_items=int(trained.sum()),
         validation_users=len(split.validation(histories)),

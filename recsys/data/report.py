@@ -44,6 +44,8 @@ class DataReport(Section):
     """Quantiles of clicks a user, in percent."""
     item_table_rows: int = 0
     items_in_table: int = 0
+    user_table_rows: int = 0
+    users_in_table: int = 0
     training_clicks: int = 0
     training_items: int = 0
     validation_users: int = 0
@@ -59,7 +61,8 @@ class DataReport(Section):
         times = [] if self.times is None else [("times", f"{self.times.first} to {self.times.last}")]
         lengths = sorted(self.history_lengths.items(), key=lambda pair: int(pair[0].rstrip("%")))
         quantiles = ", ".join(f"{share}: {length:,}" for share, length in lengths)
-        table = f"{self.items_in_table:,} of {self.items:,}"
+        items = f"{self.items_in_table:,} of {self.items:,}"
+        users = f"{self.users_in_table:,} of {self.users:,}"
         optional = [
             ("  left out by data.events.keep", self.filtered),
             ("  exact duplicates", self.duplicates),
@@ -75,7 +78,8 @@ class DataReport(Section):
             *times,
             ("clicks tied in time", f"{self.ties:,}"),
             ("clicks a user, quantiles", quantiles),
-            *([("items in the item table", table)] if self.item_table_rows else []),
+            *([("items in the item table", items)] if self.item_table_rows else []),
+            *([("users in the user table", users)] if self.user_table_rows else []),
             ("training clicks", f"{self.training_clicks:,} on {self.training_items:,} items"),
             ("users who validate / test", f"{self.validation_users:,} / {self.test_users:,}"),
             *(("warning", warning) for warning in self.warnings),

@@ -13,7 +13,7 @@ from recsys.evaluation.config import EvaluationConfig, K
 from recsys.evaluation.outcome import RETRIEVER
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.ranking import Ranking, rank
-from recsys.evaluation.systems import DetailedScorer, Systems, systems_of
+from recsys.evaluation.systems import Contenders, DetailedScorer, Systems, systems_of
 from recsys.model.retriever import Retriever
 
 SEED = 0
@@ -54,5 +54,5 @@ def audit_alone(questions: Questions, retriever: Retriever | None, config: Evalu
     of_data = audit_data(questions, trusted=config.known_in_advance)
     if AuditReport(findings=of_data).leaks:
         return of_data
-    systems = systems_of(questions.dataset, {} if retriever is None else {RETRIEVER: retriever}, config)
+    systems = systems_of(questions.dataset, Contenders({} if retriever is None else {RETRIEVER: retriever}), config)
     return (*of_data, *audit_ranked(Ranked.of(questions, systems, config)))

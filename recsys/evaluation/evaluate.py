@@ -3,7 +3,6 @@
 Writes, in this order: evaluation/{truth,lists,ranks}.parquet, report.html, evaluation.json.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +22,13 @@ from recsys.evaluation.report.gather import Background, gather
 from recsys.evaluation.report.page import render
 from recsys.evaluation.results import Resampled, system_result
 from recsys.evaluation.segments import segment_results, segmentations
-from recsys.evaluation.systems import systems_of
-from recsys.model.retriever import Retriever, RetrieverConfig
+from recsys.evaluation.systems import Contenders, systems_of
+from recsys.model.retriever import RetrieverConfig
 
 
 def evaluate(
     questions: Questions,
-    retrievers: Mapping[str, Retriever],
+    contenders: Contenders,
     *,
     config: EvaluationConfig,
     directory: Path,
@@ -45,8 +44,8 @@ def evaluate(
     sweep(directory / NAME)
     of_data = (*of_log, *audit_data(questions, trusted=config.known_in_advance))
     require_clean(AuditReport(findings=of_data))
-    retriever = retrievers[RETRIEVER].eval()
-    ranked = Ranked.of(questions, systems_of(questions.dataset, retrievers, config), config)
+    retriever = contenders.retrievers[RETRIEVER].eval()
+    ranked = Ranked.of(questions, systems_of(questions.dataset, contenders, config), config)
     _write_tables(directory / NAME, ranked)
     audit = AuditReport(findings=(*of_data, *audit_ranked(ranked), *audit_files(directory / NAME, questions)))
     calibration = calibrate(questions, ranked.scorers[RETRIEVER])

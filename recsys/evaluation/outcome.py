@@ -15,10 +15,11 @@ LISTS, TRUTH, RANKS = "lists.parquet", "truth.parquet", "ranks.parquet"
 REPORT = "report.html"
 SIGNIFICANT = 0.05
 """An adjusted p value below it is called a difference."""
-RETRIEVER, REFIT = "retriever", "refit"
+RETRIEVER, REFIT, RERANKED = "retriever", "refit", "reranked"
 TITLES = {
     RETRIEVER: "retriever",
     REFIT: "retriever, refit",
+    RERANKED: "both stages",
     "covisitation": "Co-visitation",
     "item_knn": "Item-kNN",
     "recently_popular": "Recently popular",

@@ -1,7 +1,7 @@
 """The systems that are evaluated: the retriever, and the baselines beside it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -73,10 +73,20 @@ class Systems:
     told_time: frozenset[str]
 
 
-def systems_of(dataset: Dataset, retrievers: Mapping[str, Retriever], config: EvaluationConfig) -> Systems:
-    """The retrievers, by their keys, and every baseline."""
+@dataclass(frozen=True)
+class Contenders:
+    """Retrievers by their keys, and what else stands beside the baselines; which of that is told the target's time."""
+
+    retrievers: Mapping[str, Retriever]
+    others: Mapping[str, System] = field(default_factory=dict)
+    others_told_time: frozenset[str] = frozenset()
+
+
+def systems_of(dataset: Dataset, contenders: Contenders, config: EvaluationConfig) -> Systems:
+    """The contenders and every baseline."""
     makers: dict[str, System] = {
-        **{key: _scored_by(retriever) for key, retriever in retrievers.items()},
+        **{key: _scored_by(retriever) for key, retriever in contenders.retrievers.items()},
+        **contenders.others,
         "covisitation": lambda questions: CoVisitation(questions, decay=config.covisitation_decay),
         "item_knn": ItemKNN,
         "recently_popular": RecentlyPopular,
@@ -84,8 +94,9 @@ def systems_of(dataset: Dataset, retrievers: Mapping[str, Retriever], config: Ev
     reason = why_not(dataset)
     missing = {} if reason is None else {"recently_popular": reason}
     present = {key: _with_fallback(make) for key, make in makers.items() if key not in missing}
-    told_time = frozenset(key for key, retriever in retrievers.items() if retriever.config.reads_query_time)
-    return Systems({**present, "popular": Popular}, missing, told_time)
+    told_time = {key for key, retriever in contenders.retrievers.items() if retriever.config.reads_query_time}
+    told_time |= contenders.others_told_time
+    return Systems({**present, "popular": Popular}, missing, frozenset(told_time))
 
 
 def _told_time(config: RetrieverConfig) -> str:

@@ -1,7 +1,7 @@
 """An evaluation as lines to print."""
 
 from recsys.evaluation.config import K
-from recsys.evaluation.outcome import REFIT, RETRIEVER, TITLES, Evaluation, Protocol, SystemResult
+from recsys.evaluation.outcome import REFIT, RERANKED, RETRIEVER, TITLES, Comparison, Evaluation, Protocol, SystemResult
 
 SHOWN = (f"HR@{K}", f"NDCG@{K}", f"MRR@{K}")
 
@@ -33,13 +33,18 @@ def _figures(result: SystemResult) -> str:
 def _verdict(evaluation: Evaluation) -> list[str]:
     """The retriever against the best of the others."""
     metric = f"NDCG@{K}"
-    others = [key for key in evaluation.systems if key not in {RETRIEVER, REFIT}]
+    others = [key for key in evaluation.systems if key not in {RETRIEVER, REFIT, RERANKED}]
     best = max(others, key=lambda key: evaluation.systems[key].metrics[metric].value)
     found = evaluation.comparison(RETRIEVER, best, metric)
     assert found is not None
+    lines = [f"against    {TITLES[best]}, the best of the others: {_difference(found)}"]
+    both = evaluation.comparison(RETRIEVER, RERANKED, metric)
+    return [*lines, *([] if both is None else [f"           {TITLES[RERANKED]}: {_difference(both)}"])]
+
+
+def _difference(found: Comparison) -> str:
     p = "< .001" if found.p_adjusted < 0.001 else f"= {found.p_adjusted:.3f}"
-    told = f"{found.told}, p {p} (paired bootstrap, Holm)"
-    return [f"against    {TITLES[best]}, the best of the others: {told}"]
+    return f"{found.told}, p {p} (paired bootstrap, Holm)"
 
 
 def _audit_lines(evaluation: Evaluation) -> list[str]:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recsys.data.item_features import ItemFeature, ItemFeatures
+from recsys.data.feature_table import Feature, Features
 from recsys.data.vocabulary import PADDING
 from recsys.nn.context import SequenceContext
 from recsys.nn.dropout import Dropout
@@ -34,7 +34,7 @@ class FeatureShape(Section):
     width: int
 
     @classmethod
-    def of(cls, feature: ItemFeature) -> "FeatureShape":
+    def of(cls, feature: Feature) -> "FeatureShape":
         return cls(
             num_values=feature.num_values,
             width=max(1, int((feature.offsets[1:] - feature.offsets[:-1]).max())),
@@ -48,7 +48,7 @@ class CatalogueShape(Section):
     features: tuple[FeatureShape, ...] = ()
 
     @classmethod
-    def of(cls, num_items: int, features: ItemFeatures) -> "CatalogueShape":
+    def of(cls, num_items: int, features: Features) -> "CatalogueShape":
         return cls(num_items=num_items, features=tuple(FeatureShape.of(feature) for feature in features))
 
 
@@ -62,7 +62,7 @@ class FeatureEmbedding(nn.Module):
         self.register_buffer("values_VM", torch.zeros(num_items + 1, shape.width, dtype=torch.int64))
         self.weight = nn.Parameter(torch.randn(shape.num_values, dim) * dim**-0.5)
 
-    def assign(self, feature: ItemFeature) -> None:
+    def assign(self, feature: Feature) -> None:
         """Every item's values, filled up with 0."""
         counts_V = torch.from_numpy(feature.offsets[1:] - feature.offsets[:-1])
         real_VM = torch.arange(self.values_VM.shape[1]) < counts_V[:, None]

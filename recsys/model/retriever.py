@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from recsys.data.item_features import ItemFeatures
+from recsys.data.feature_table import Features
 from recsys.model.embedding import CatalogueShape, EventEmbedding, FeatureEmbedding, ItemTower
 from recsys.model.scores import DotConfig, ScoreConfig
 from recsys.nn.calendar import Calendar, CalendarConfig, NoCalendarConfig
@@ -73,7 +73,7 @@ class Retriever(nn.Module):
 
     @classmethod
     def for_catalogue(
-        cls, config: RetrieverConfig, num_items: int, features: ItemFeatures, *, lifetime: tuple[int, int] = (0, 1)
+        cls, config: RetrieverConfig, num_items: int, features: Features, *, lifetime: tuple[int, int] = (0, 1)
     ) -> Self:
         """A fresh retriever that knows the items' features, and the times of the first and the last training click."""
         retriever = cls(config, CatalogueShape.of(num_items, features))

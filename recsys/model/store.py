@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from recsys.model.embedding import CatalogueShape
 from recsys.model.retriever import Retriever, RetrieverConfig
@@ -23,8 +23,9 @@ class RetrieverSpecification(Section):
     shape: CatalogueShape
 
 
-def save_retriever(retriever: Retriever, directory: Path) -> tuple[str, ...]:
+def save_retriever(retriever: nn.Module, directory: Path) -> tuple[str, ...]:
     """Writes both files into `directory` and returns their names. The caller makes the directory durable."""
+    assert isinstance(retriever, Retriever)
     specification = RetrieverSpecification(config=retriever.config, shape=retriever.shape)
     (directory / SPECIFICATION).write_text(specification.model_dump_json(indent=1) + "\n", encoding="utf-8")
     # `save_model` notes tied tensors in an order of its own; equal weights must be equal bytes

@@ -37,7 +37,7 @@ class SwiGlu(nn.Module):
 
 
 class FeedForwardConfig(Section):
-    kind: Literal["relu", "gelu", "swiglu"] = "swiglu"
+    kind: Literal["relu", "gelu", "leaky_relu", "swiglu"] = "swiglu"
     expansion: PositiveFloat = 4.0
     """Hidden width as a multiple of the model's width."""
 
@@ -45,4 +45,4 @@ class FeedForwardConfig(Section):
         hidden = max(1, round(self.expansion * dim))
         if self.kind == "swiglu":
             return SwiGlu(dim, hidden)
-        return FeedForward(dim, hidden, {"relu": nn.ReLU, "gelu": nn.GELU}[self.kind]())
+        return FeedForward(dim, hidden, {"relu": nn.ReLU, "gelu": nn.GELU, "leaky_relu": nn.LeakyReLU}[self.kind]())

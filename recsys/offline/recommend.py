@@ -16,7 +16,6 @@ from recsys.offline.requests import Requests
 from recsys.recommend_config import RecommendConfig
 from recsys.recommender import Lists, Recommender
 
-SOURCES = pl.Series(["retriever", "popular"])
 NUM_AT_ONCE = 2048
 
 
@@ -100,13 +99,14 @@ class _Job:
 
     def _frame(self, lists: Lists, users: pl.Series) -> pl.DataFrame:
         rows, columns = np.nonzero(lists.items)
+        sources = pl.Series([self.recommender.source, "popular"])
         return pl.DataFrame(
             {
                 "user_id": users.gather(rows),
                 "item_id": self._item_ids.gather(lists.items[rows, columns] - 1),
                 "rank": (columns + 1).astype(np.int32),
                 "score": lists.scores[rows, columns],
-                "source": SOURCES.gather(lists.is_popular[rows].astype(np.int64)),
+                "source": sources.gather(lists.is_popular[rows].astype(np.int64)),
             }
         )
 

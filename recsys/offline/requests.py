@@ -23,8 +23,8 @@ Int64 = NDArray[np.int64]
 class Requests:
     """User u clicked items[begins[u] : ends[u]], oldest first, in item indices of the bundle; 0 is no item of it.
 
-    `times` are those of `items`, and everybody is asked about the moment of the log's last click, `asked`; a file of
-    histories has no times.
+    `times` are those of `items`, and everybody is asked about the moment of the log's last click, `asked`; `marks`
+    are features of the clicks, `indices` the users' own in the log. A file of histories has none of this.
     `users` has each user's id once. `fingerprint` is another one for other users or other clicks.
     """
 
@@ -35,14 +35,18 @@ class Requests:
     ends: Int64
     fingerprint: str
     asked: int | None = None
+    marks: tuple[NDArray[np.int32], ...] = ()
+    indices: Int64 | None = None
 
     def __len__(self) -> int:
         return len(self.users)
 
     def clicks(self, start: int, stop: int) -> Clicks:
         """Those of users [start, stop)."""
-        clicks = Clicks.of_stretches(self.items, self.times, begins=self.begins[start:stop], ends=self.ends[start:stop])
-        return clicks if self.asked is None else replace(clicks, asked=np.full(len(clicks), self.asked))
+        begins, ends = self.begins[start:stop], self.ends[start:stop]
+        clicks = Clicks.of_stretches(self.items, self.times, begins=begins, ends=ends, marks=self.marks)
+        asked = None if self.asked is None else np.full(len(clicks), self.asked)
+        return replace(clicks, asked=asked, users=None if self.indices is None else self.indices[start:stop])
 
 
 def requests_of(config: RecommendConfig, dataset: Dataset, items: Vocabulary) -> Requests:
@@ -74,6 +78,8 @@ def _of_everybody(dataset: Dataset) -> Requests:
         ends=offsets[2:],
         fingerprint=fingerprint("everybody", dataset.fingerprint),
         asked=_last_moment(dataset),
+        marks=_marks(dataset),
+        indices=np.arange(1, len(offsets) - 1),
     )
 
 
@@ -92,7 +98,13 @@ def _of_users(config: RecommendConfig, dataset: Dataset) -> Requests:
         ends=offsets[indices + 1],
         fingerprint=fingerprint("users", dataset.fingerprint, config.user_column, sha256_of(config.users)),
         asked=_last_moment(dataset),
+        marks=_marks(dataset),
+        indices=indices.astype(np.int64),
     )
+
+
+def _marks(dataset: Dataset) -> tuple[NDArray[np.int32], ...]:
+    return tuple(feature.values for feature in dataset.click_features)
 
 
 def _last_moment(dataset: Dataset) -> int:

@@ -17,16 +17,18 @@ from recsys.errors import ConfigError
 from recsys.evaluation.audit.rare import audit_log
 from recsys.evaluation.config import K
 from recsys.evaluation.evaluate import evaluate as evaluate_retriever
-from recsys.evaluation.outcome import NAME, REFIT, REPORT, RETRIEVER, Estimate, Evaluation, read_evaluation
+from recsys.evaluation.outcome import NAME, REFIT, REPORT, RERANKED, RETRIEVER, Estimate, Evaluation, read_evaluation
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.report.contents import Best, EpochPoint, Training
 from recsys.evaluation.report.gather import Background
+from recsys.evaluation.systems import Contenders, System
 from recsys.evaluation.tables import evaluation_lines
-from recsys.model.retriever import Retriever
+from recsys.evaluation.two_stage import SecondStage, TwoStageScores
+from recsys.model.ranking.store import load_ranker
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
 from recsys.stages.train import load_refit
-from recsys.training.outcome import TrainingOutcome, load_best, read_outcome
+from recsys.training.outcome import BEST, TrainingOutcome, load_best, read_outcome
 from recsys.training.tracking_spool import without_password
 
 
@@ -68,7 +70,7 @@ def evaluate(session: Session) -> Evaluated:
     with session.recording(Stage.EVALUATE):
         evaluation = evaluate_retriever(
             questions,
-            _retrievers(session),
+            _contenders(session),
             config=config.evaluation,
             directory=config.workdir,
             background=_background(session, dataset, ideal),
@@ -81,9 +83,18 @@ def evaluate(session: Session) -> Evaluated:
     return Evaluated(evaluation, ideal, report)
 
 
-def _retrievers(session: Session) -> dict[str, Retriever]:
+def _contenders(session: Session) -> Contenders:
+    """The retriever, its refit where there is one, and both stages where there is a ranker."""
+    retriever = load_best(session.layout.product(Stage.TRAIN))
     refit = {REFIT: load_refit(session)} if session.config.training.refit else {}
-    return {RETRIEVER: load_best(session.layout.product(Stage.TRAIN)), **refit}
+    retrievers = {RETRIEVER: retriever, **refit}
+    if session.config.ranker is None:
+        return Contenders(retrievers)
+    ranker = load_ranker(session.layout.product(Stage.RANK) / BEST)
+    second = SecondStage(ranker, session.config.recommend.candidates)
+    told_time = frozenset({RERANKED} if second.reads_query_time or retriever.config.reads_query_time else ())
+    both: dict[str, System] = {RERANKED: lambda questions: TwoStageScores(questions, retriever, second)}
+    return Contenders(retrievers, both, told_time)
 
 
 def _ideal(config: RunConfig, prepared: Path) -> BestPossible | None:
@@ -119,7 +130,7 @@ def _background(session: Session, dataset: Dataset, ideal: BestPossible | None) 
 
 def _training(outcome: TrainingOutcome) -> Training:
     return Training(
-        epochs=tuple(EpochPoint(record.epoch, record.loss, record.validation_ndcg) for record in outcome.history),
+        epochs=tuple(EpochPoint(record.epoch, record.loss, record.validation) for record in outcome.history),
         best_epoch=outcome.best_epoch,
         minutes=outcome.minutes,
     )

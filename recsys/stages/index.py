@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from recsys.bundle.contents import BundleContents
+from recsys.bundle.contents import BundleContents, Ranked
 from recsys.bundle.manifest import Record, verify
 from recsys.bundle.publish import publish
 from recsys.config import resolved
 from recsys.data.dataset import Dataset, open_dataset
 from recsys.errors import BundleError
+from recsys.model.ranking.store import load_ranker
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
 from recsys.stages.suited import suited
 from recsys.stages.train import load_refit
-from recsys.training.outcome import load_best
+from recsys.training.outcome import BEST, load_best
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,15 @@ def _contents(session: Session) -> BundleContents:
         load_refit(session) if session.config.training.refit else load_best(session.layout.product(Stage.TRAIN)),
         config=config,
         metrics=json.loads(session.layout.product(Stage.EVALUATE).read_text(encoding="utf-8")),
+        ranked=_ranked(session),
     )
+
+
+def _ranked(session: Session) -> Ranked | None:
+    if session.config.ranker is None:
+        return None
+    ranker = load_ranker(session.layout.product(Stage.RANK) / BEST)
+    return Ranked(ranker, session.config.recommend.candidates)
 
 
 def _record(session: Session) -> Record:

@@ -16,6 +16,7 @@ from recsys.training.identity import Identity
 READS = {
     Stage.PREPARE: (),
     Stage.TRAIN: (Stage.PREPARE,),
+    Stage.RANK: (Stage.PREPARE,),
     Stage.EVALUATE: (Stage.PREPARE, Stage.TRAIN),
     Stage.INDEX: (Stage.PREPARE, Stage.TRAIN, Stage.EVALUATE),
     Stage.RECOMMEND: (Stage.PREPARE, Stage.INDEX),
@@ -23,6 +24,7 @@ READS = {
 PRODUCTS = {
     Stage.PREPARE: "dataset",
     Stage.TRAIN: "model",
+    Stage.RANK: "ranker",
     Stage.EVALUATE: "evaluation.json",
     Stage.INDEX: "bundle",
     Stage.RECOMMEND: "recommendations",
@@ -40,9 +42,24 @@ class Layout:
         return self.workdir / PRODUCTS[stage]
 
 
+def reads(stage: Stage, config: RunConfig) -> tuple[Stage, ...]:
+    """Whose products a stage reads."""
+    return (
+        *READS[stage],
+        *([Stage.RANK] if stage in {Stage.EVALUATE, Stage.INDEX} and config.ranker is not None else []),
+    )
+
+
+def earlier(stage: Stage, config: RunConfig) -> tuple[Stage, ...]:
+    """Those that must have run, in their order: what the stage reads, and what that was made of."""
+    read = reads(stage, config)
+    needed = set(read) | {before for one in read for before in earlier(one, config)}
+    return tuple(other for other in Stage if other in needed)
+
+
 def inputs(stage: Stage, config: RunConfig, layout: Layout) -> dict[str, str]:
     """Everything that the stage's outcome is a function of, the log's own files left out."""
-    products = {f"the {PRODUCTS[read]}": output(read, layout) or "missing" for read in READS[stage]}
+    products = {f"the {PRODUCTS[read]}": output(read, layout) or "missing" for read in reads(stage, config)}
     if config.training.refit and Stage.TRAIN in READS[stage]:
         refit = sorted((layout.product(Stage.TRAIN) / "refit" / "best").glob("*"))
         products["the refit"] = _fingerprint_of(refit) or "missing"
@@ -56,8 +73,13 @@ def inputs(stage: Stage, config: RunConfig, layout: Layout) -> dict[str, str]:
                 "training.refit": str(config.training.refit),
             }
             return {**training_identity(config, products["the dataset"]).values, **chosen}
+        case Stage.RANK:
+            assert config.ranker is not None
+            settings = {"seed": str(config.seed), **_named("ranker", config.ranker)}
         case Stage.EVALUATE:
             seen = {"recommend.exclude_seen": str(config.recommend.exclude_seen)}
+            if config.ranker is not None:
+                seen["recommend.candidates"] = str(config.recommend.candidates)
             settings = seen | _named("evaluation", config.evaluation)
         case Stage.INDEX:
             settings = _named("index", config.index)
@@ -72,7 +94,7 @@ def output(stage: Stage, layout: Layout) -> str | None:
     match stage:
         case Stage.PREPARE:
             return read_manifest(product).fingerprint if (product / MANIFEST).is_file() else None
-        case Stage.TRAIN:
+        case Stage.TRAIN | Stage.RANK:
             return _fingerprint_of(sorted((product / "best").glob("*")))
         case Stage.EVALUATE:
             files = [product, *(layout.workdir / NAME / name for name in (LISTS, TRUTH, RANKS))]

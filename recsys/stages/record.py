@@ -19,14 +19,10 @@ class Stage(StrEnum):
 
     PREPARE = "prepare"
     TRAIN = "train"
+    RANK = "rank"
     EVALUATE = "evaluate"
     INDEX = "index"
     RECOMMEND = "recommend"
-
-    @property
-    def earlier(self) -> tuple["Stage", ...]:
-        order = tuple(Stage)
-        return order[: order.index(self)]
 
 
 class StageRecord(Section):

@@ -11,11 +11,12 @@ from recsys.errors import ConfigError
 from recsys.stages.evaluate import Evaluated, evaluate
 from recsys.stages.index import Published, index
 from recsys.stages.prepare import Prepared, prepare
+from recsys.stages.rank import RankerTrained, rank
 from recsys.stages.recommend import Recommended, recommend
 from recsys.stages.session import Session
 from recsys.stages.train import Trained, train
 
-Result = Prepared | Trained | Evaluated | Published | Recommended
+Result = Prepared | Trained | RankerTrained | Evaluated | Published | Recommended
 R = TypeVar("R", bound=Result)
 
 
@@ -25,6 +26,7 @@ class Everything:
 
     prepared: Prepared
     trained: Trained
+    ranker: RankerTrained | None
     evaluated: Evaluated
     published: Published
     recommended: Recommended
@@ -52,6 +54,7 @@ def run(session: Session, *, restart: bool = False, show: Callable[[Result], obj
     return Everything(
         prepared=shown(prepare(session)),
         trained=shown(train(session, restart=restart)),
+        ranker=shown(rank(session, restart=restart)) if session.config.ranker is not None else None,
         evaluated=shown(evaluate(session)),
         published=shown(index(session)),
         recommended=shown(recommend(session)),

@@ -9,7 +9,7 @@ from typing import Self
 from recsys.config import RunConfig
 from recsys.durable import locked
 from recsys.errors import BundleError, Interrupted, StaleError
-from recsys.stages.inputs import Layout, inputs, output
+from recsys.stages.inputs import Layout, earlier, inputs, output
 from recsys.stages.record import RunRecord, Stage, StageRecord, read_record, write_record
 from recsys.training.tracking import Ending, Tracker, is_owed, open_tracker
 from recsys.training.tracking_spool import without_password
@@ -69,13 +69,13 @@ class Session:
 
     def demand_earlier(self, stage: Stage) -> None:
         """StaleError, naming what to run, unless each earlier stage ran on what is there now, as configured."""
-        for earlier in stage.earlier:
-            fault = self.fault(earlier)
+        for before in earlier(stage, self.config):
+            fault = self.fault(before)
             if fault:
                 # what somebody has altered is never trained over without being told to
-                restart = " --restart" if earlier is Stage.TRAIN and fault == _altered(earlier) else ""
-                command = f"recsys {earlier} {self.source}{restart}"
-                raise StaleError(f"{self.layout.product(earlier)} {fault}: run `{command}` first")
+                restart = " --restart" if before is Stage.TRAIN and fault == _altered(before) else ""
+                command = f"recsys {before} {self.source}{restart}"
+                raise StaleError(f"{self.layout.product(before)} {fault}: run `{command}` first")
 
     def demand_unaltered(self, stage: Stage) -> None:
         """BundleError where the product of a stage that need not run is no longer what the stage left there."""

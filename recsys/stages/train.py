@@ -12,7 +12,8 @@ from recsys.section import flatten
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
 from recsys.stages.suited import choices, suited
-from recsys.training.fit import RetrievalJob, fit_retriever, forget
+from recsys.training.engine import forget
+from recsys.training.fit import RetrievalJob, fit_retriever
 from recsys.training.outcome import TrainingOutcome, load_best, read_outcome
 from recsys.training.reporting import EpochRecord
 
@@ -24,7 +25,7 @@ class Trained:
 
     def lines(self) -> list[str]:
         outcome = self.outcome
-        score = "" if outcome.validation_ndcg is None else f", validation NDCG@10 {outcome.validation_ndcg:.4f}"
+        score = "" if outcome.validation is None else f", validation NDCG@10 {outcome.validation:.4f}"
         return [
             f"Model: {self.directory}",
             f"  {len(outcome.history)} epochs, {outcome.clicks:,} clicks in {outcome.minutes:.1f} minutes; "
@@ -122,13 +123,16 @@ def _facts(dataset: Dataset) -> dict[str, str]:
     }
 
 
-def log_to(session: Session) -> Callable[[EpochRecord], None]:
-    """Tells each epoch, to people and to MLflow."""
+def log_to(session: Session, metric: str = "NDCG@10", prefix: str = "") -> Callable[[EpochRecord], None]:
+    """Tells each epoch, to people and to MLflow, where names begin with `prefix`."""
 
     def log(record: EpochRecord) -> None:
-        values = {name: value for name, value in asdict(record).items() if name != "epoch" and value is not None}
-        session.tracker.log_metrics(values, step=record.epoch)
-        verdict = "" if record.validation_ndcg is None else f", validation NDCG@10 {record.validation_ndcg:.4f}"
+        values = asdict(record)
+        values[f"validation_{metric.partition('@')[0].lower()}"] = values.pop("validation")
+        epoch = values.pop("epoch")
+        told = {f"{prefix}{key}": value for key, value in values.items() if value is not None}
+        session.tracker.log_metrics(told, step=epoch)
+        verdict = "" if record.validation is None else f", validation {metric} {record.validation:.4f}"
         session.tell(
             f"epoch {record.epoch}: loss {record.loss:.3f}, {record.clicks_per_second:,.0f} clicks/s{verdict}, "
             f"{record.minutes:.1f} min"

@@ -10,7 +10,8 @@ from recsys.section import flatten
 from recsys.stages.session import Session
 from recsys.stages.suited import suited
 from recsys.stages.train import job_of, log_to
-from recsys.training.fit import fit_retriever, forget
+from recsys.training.engine import forget
+from recsys.training.fit import fit_retriever
 from recsys.training.reporting import EpochRecord
 from recsys.training.tuning import Finished, Pruned, Search, Values
 
@@ -58,10 +59,10 @@ class TrialRun:
             def on_epoch(record: EpochRecord) -> None:
                 log(record)
                 self.minutes = record.minutes
-                if record.validation_ndcg is not None:
+                if record.validation is not None:
                     # several ranks are heard of when they have finished: too late to prune
                     with suppress(Pruned) if config.training.devices > 1 else nullcontext():
-                        self.search.report(record.epoch, record.validation_ndcg)
+                        self.search.report(record.epoch, record.validation)
 
             job = job_of(config, self.dataset, self.directory / MODEL)
             try:
@@ -69,4 +70,4 @@ class TrialRun:
             except Pruned:
                 session.close("KILLED")
                 return self.search.prune(minutes=self.minutes)
-            return self.search.complete(outcome.validation_ndcg or 0.0, minutes=outcome.minutes)
+            return self.search.complete(outcome.validation or 0.0, minutes=outcome.minutes)

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from recsys.training.retrieval_task import RetrievalTask
+from recsys.training.task import Task
 
 
 class WeightAverage(pl.Callback):
@@ -61,5 +61,5 @@ class WeightAverage(pl.Callback):
 
 
 def _parameters(pl_module: pl.LightningModule) -> dict[str, nn.Parameter]:
-    assert isinstance(pl_module, RetrievalTask)
-    return dict(pl_module.retriever.named_parameters())
+    assert isinstance(pl_module, Task)
+    return dict(pl_module.model.named_parameters())

@@ -15,7 +15,7 @@ from pytorch_lightning.plugins.io import CheckpointIO
 from recsys.durable import replaced_file
 from recsys.errors import BundleError
 
-FORMAT_KEY, FORMAT_VERSION = "recsys_format", 3
+FORMAT_KEY, FORMAT_VERSION = "recsys_format", 4
 """Raise it with any change to what the callbacks keep."""
 DIGEST_BYTES = hashlib.sha256().digest_size
 NEXT, LAST, PREVIOUS = "next.ckpt", "last.ckpt", "previous.ckpt"

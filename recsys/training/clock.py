@@ -10,22 +10,21 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from recsys.data.batches import SequenceBatch
 from recsys.errors import Interrupted
 from recsys.training.checkpoints import LAST
-from recsys.training.config import TrainingConfig
 from recsys.training.hardware import choose_hardware
 from recsys.training.interrupts import SignalNote
+from recsys.training.keep_best import KeepBest
 from recsys.training.optimizer import learning_rate
 from recsys.training.progress import Progress
-from recsys.training.validation import KeepBest
+from recsys.training.schedule import ScheduleConfig
 
 
 class Clock(pl.Callback):
     """Everything random in a step follows from (seed, step, rank), so a resumed run needs no generator's state."""
 
     def __init__(
-        self, config: TrainingConfig, progress: Progress, keep_best: KeepBest, *, seed: int, directory: Path
+        self, config: ScheduleConfig, progress: Progress, keep_best: KeepBest, *, seed: int, directory: Path
     ) -> None:
         self.config = config
         self.progress = progress
@@ -56,7 +55,7 @@ class Clock(pl.Callback):
         for group in trainer.optimizers[0].param_groups:
             group["lr"] = rate
 
-    def on_train_batch_end(self, trainer: pl.Trainer, _: Any, __: Any, batch: SequenceBatch, ___: int) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, _: Any, __: Any, batch: Any, ___: int) -> None:
         self.progress.batch += 1
         self.progress.step += 1
         self.progress.clicks += batch.num_targets

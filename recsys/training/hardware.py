@@ -11,7 +11,7 @@ from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Stra
 
 from recsys.data.clicks import Clicks, MappedClicks, ResidentClicks
 from recsys.errors import ConfigError
-from recsys.training.config import TrainingConfig
+from recsys.training.schedule import ScheduleConfig
 
 Precision = Literal["32-true", "bf16-mixed"]
 
@@ -49,7 +49,7 @@ class DataParallel(DDPStrategy):
             torch.distributed.destroy_process_group()
 
 
-def choose_hardware(config: TrainingConfig) -> Hardware:
+def choose_hardware(config: ScheduleConfig) -> Hardware:
     """The configured hardware; `auto` takes CUDA and bf16-mixed where there is CUDA, else the CPU in fp32."""
     has_cuda = torch.cuda.is_available()
     if config.device == "cuda" and not has_cuda:

@@ -34,7 +34,12 @@ class Identity:
         sections: dict[str, BaseModel] = {"model": model, "training": training}
         for name, section in sections.items():
             values |= {f"{name}.{key}": value for key, value in flatten(section).items()}
-        return cls({key: value for key, value in values.items() if key not in IRRELEVANT})
+        return cls.of_values(values)
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, str]) -> "Identity":
+        """Without what decides how the work is done."""
+        return cls({key: value for key, value in values.items() if key.removeprefix("ranker.") not in IRRELEVANT})
 
     def claim(self, directory: Path) -> None:
         """Marks a fresh directory as this run's."""

@@ -6,6 +6,7 @@ from torch import nn
 
 from recsys.training.config import OptimizerConfig
 from recsys.training.rows import RowwiseAdamW
+from recsys.training.schedule import RateConfig
 
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> RowwiseAdamW:
@@ -18,7 +19,7 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> RowwiseAdamW:
     return RowwiseAdamW(groups, lr=config.learning_rate, betas=config.betas, fused=True)
 
 
-def learning_rate(config: OptimizerConfig, share_done: float) -> float:
+def learning_rate(config: RateConfig, share_done: float) -> float:
     """Linear from 0 over the warm-up, then the peak (constant) or half a cosine down to 0."""
     if share_done < config.warmup_share:
         return config.learning_rate * share_done / config.warmup_share

@@ -1,28 +1,30 @@
 """What a finished training leaves: the best weights, and a record of how it went."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from torch import nn
 
 from recsys.durable import replaced_directory, write_json
 from recsys.model.retriever import Retriever
-from recsys.model.store import load_retriever, save_retriever
+from recsys.model.store import load_retriever
 from recsys.section import Section
+from recsys.training.keep_best import KeepBest
 from recsys.training.progress import Progress
 from recsys.training.reporting import EpochRecord, Reporter
-from recsys.training.retrieval_task import RetrievalTask
-from recsys.training.validation import KeepBest
+from recsys.training.task import Task
 
 RECORD = "training.json"
 BEST = "best"
 
 
 class TrainingOutcome(Section):
-    """`validation_ndcg` is the best epoch's NDCG@10 under full ranking; None where nobody validates."""
+    """`validation` is the best epoch's score, NDCG@10 of a retriever; None where nobody validates."""
 
     best_epoch: int
-    validation_ndcg: float | None
+    validation: float | None
     steps: int
     clicks: int
     minutes: float
@@ -42,10 +44,17 @@ def load_best(directory: Path) -> Retriever:
     return load_retriever(directory / BEST)
 
 
+Save = Callable[[nn.Module, Path], object]
+"""Writes a model into a directory; a function of a module, so that other processes can be told of it."""
+
+
 class Finish(pl.Callback):
     """Writes the best weights, then the record: who finds the record finds the weights."""
 
-    def __init__(self, progress: Progress, keep_best: KeepBest, reporter: Reporter, directory: Path) -> None:
+    def __init__(
+        self, progress: Progress, keep_best: KeepBest, reporter: Reporter, directory: Path, save: Save
+    ) -> None:
+        self.save = save
         self.progress = progress
         self.keep_best = keep_best
         self.reporter = reporter
@@ -54,14 +63,13 @@ class Finish(pl.Callback):
     def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         if not trainer.is_global_zero:
             return
-        assert isinstance(pl_module, RetrievalTask)
-        best = Retriever(pl_module.retriever.config, pl_module.retriever.shape)
-        best.load_state_dict(self.keep_best.weights)
+        assert isinstance(pl_module, Task)
+        pl_module.model.load_state_dict(self.keep_best.weights)
         with replaced_directory(self.directory / BEST) as temporary:
-            save_retriever(best, temporary)
+            self.save(pl_module.model, temporary)
         outcome = TrainingOutcome(
             best_epoch=self.keep_best.best_epoch,
-            validation_ndcg=self.keep_best.best,
+            validation=self.keep_best.best,
             steps=self.progress.step,
             clicks=self.progress.clicks,
             minutes=self.progress.seconds / 60,

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from recsys.errors import ConfigError
-from recsys.training.config import TrainingConfig
+from recsys.training.schedule import ScheduleConfig
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Progress:
     def is_epoch_over(self) -> bool:
         return self.batch >= self.batches_per_epoch
 
-    def share_done(self, config: TrainingConfig) -> float:
+    def share_done(self, config: ScheduleConfig) -> float:
         """The larger of the shares of epochs and of minutes, at most 1."""
         by_epochs = (self.epoch + self.batch / self.batches_per_epoch) / config.max_epochs
         by_minutes = 0.0 if config.max_minutes is None else self.seconds / 60 / config.max_minutes

@@ -11,23 +11,22 @@ import pytorch_lightning as pl
 import torch
 from tqdm import tqdm
 
-from recsys.data.batches import SequenceBatch
 from recsys.errors import UserError
+from recsys.training.keep_best import KeepBest
 from recsys.training.progress import Progress
-from recsys.training.validation import KeepBest
 
 READ_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch in numbers: mean loss a click in nats, throughput while training, validation under full ranking."""
+    """One epoch in numbers: mean loss a click in nats, throughput while training, and the score of the validation."""
 
     epoch: int
     loss: float
     clicks_per_second: float
     minutes: float
-    validation_ndcg: float | None
+    validation: float | None
 
 
 class Reporter(pl.Callback):
@@ -58,7 +57,7 @@ class Reporter(pl.Callback):
         self.loss_sum = self.loss_sum.to(pl_module.device)  # summed there, so that no step waits for it
         self.started = time.monotonic() - self.seconds
 
-    def on_train_batch_end(self, trainer: pl.Trainer, _: Any, outputs: Any, batch: SequenceBatch, __: int) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, _: Any, outputs: Any, batch: Any, __: int) -> None:
         self.loss_sum = self.loss_sum + outputs["loss"].detach() * (batch.num_targets / trainer.world_size)
         self.clicks += batch.num_targets
         if trainer.is_last_batch:
@@ -78,7 +77,7 @@ class Reporter(pl.Callback):
             loss=loss,
             clicks_per_second=self.clicks / max(self.seconds, 1e-9),
             minutes=self.progress.seconds / 60,
-            validation_ndcg=self.keep_best.latest,
+            validation=self.keep_best.latest,
         )
         self.history.append(record)
         if trainer.is_global_zero:
@@ -87,7 +86,7 @@ class Reporter(pl.Callback):
 
 
 class ProgressBar(pl.Callback):
-    """Loss, clicks/s and validation NDCG@10 on one line, redrawn; nothing where there is no terminal to draw on.
+    """Loss, clicks/s and the best validation on one line, redrawn; nothing where there is no terminal to draw on.
 
     To read the loss is to wait for the device, so it is read twice a second and not every so many batches.
     """
@@ -108,15 +107,20 @@ class ProgressBar(pl.Callback):
         )
         self.read_at = -math.inf
 
-    def on_train_batch_end(self, _: Any, __: Any, outputs: Any, batch: SequenceBatch, ___: int) -> None:
+    def on_train_batch_end(self, _: Any, __: Any, outputs: Any, batch: Any, ___: int) -> None:
         self.bar.total = self.progress.clicks_ahead
         now = time.monotonic()
         if not self.bar.disable and now - self.read_at >= READ_SECONDS:
             self.read_at = now
-            best = self.keep_best.best
-            verdict = "" if best is None else f", best NDCG@10 {best:.4f} (epoch {self.keep_best.best_epoch})"
+            verdict = self._verdict()
             self.bar.set_postfix_str(f"loss {outputs['loss'].item():.3f}{verdict}", refresh=False)
         self.bar.update(batch.num_targets)
+
+    def _verdict(self) -> str:
+        kept = self.keep_best
+        if kept.best is None:
+            return ""
+        return f", best {kept.validator.metric} {kept.best:.4f} (epoch {kept.best_epoch})"
 
     def on_train_epoch_end(self, *_: Any) -> None:
         self.bar.close()

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
@@ -14,22 +13,28 @@ from recsys.training.config import OptimizerConfig
 from recsys.training.layouts import Layout, padded
 from recsys.training.optimizer import build_optimizer
 from recsys.training.rows import clip_gradients_, summed_rows
+from recsys.training.task import Task
 
 
-class RetrievalTask(pl.LightningModule):
+class RetrievalTask(Task):
     """Predicts every window's next click at every position; loss on valid positions only."""
 
     def __init__(
         self, retriever: Retriever, objective: Objective, optimizer: OptimizerConfig, layout: Layout = padded
     ) -> None:
         super().__init__()
-        self.retriever = retriever
+        self.model = retriever
         self.objective = objective
         self.optimizer_config = optimizer
         self.layout = layout
         towers = [module for module in retriever.modules() if isinstance(module, ItemTower)]
         self.sampled_towers = [] if objective.scores_whole_catalogue else towers
         """Of whose items a batch uses few."""
+
+    @property
+    def retriever(self) -> Retriever:
+        assert isinstance(self.model, Retriever)
+        return self.model
 
     def training_step(self, batch: SequenceBatch) -> Tensor:
         user_ND = self.layout(self.retriever, batch)
@@ -51,10 +56,3 @@ class RetrievalTask(pl.LightningModule):
                 tower.weight_VD.grad = summed_rows(tower.weight_VD.grad)
         gradients = [parameter.grad for parameter in self.parameters() if parameter.grad is not None]
         clip_gradients_(gradients, self.optimizer_config.clip_norm)
-
-    def transfer_batch_to_device(self, batch: SequenceBatch, device: torch.device, _: int) -> SequenceBatch:
-        return batch  # built where it is used
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        # Lightning's own loop state cannot resume mid-epoch; Progress can, so the loops always start fresh
-        del checkpoint["loops"]

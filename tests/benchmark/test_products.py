@@ -17,7 +17,7 @@ from recsys.benchmark.products import (
     training_products,
     useful_flop,
 )
-from recsys.data.item_features import ItemFeatures
+from recsys.data.feature_table import Features
 from recsys.model.retriever import Retriever, RetrieverConfig
 
 ROWS, WIDTH, ITEMS, DIM = 4, 8, 30, 16
@@ -25,7 +25,7 @@ ROWS, WIDTH, ITEMS, DIM = 4, 8, 30, 16
 
 def retriever(**model) -> Retriever:
     config = RetrieverConfig.model_validate({"dim": DIM, "max_length": WIDTH, "dropout": 0.0, **model})
-    return Retriever.for_catalogue(config, ITEMS, ItemFeatures(()))
+    return Retriever.for_catalogue(config, ITEMS, Features(()))
 
 
 def full_shape() -> BatchShape:

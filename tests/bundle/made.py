@@ -12,8 +12,8 @@ from recsys.bundle.manifest import Record
 from recsys.bundle.opened import open_bundle
 from recsys.bundle.publish import publish
 from recsys.data.dataset import ITEMS, USERS, Dataset, DatasetManifest, open_dataset
+from recsys.data.feature_table import Feature, Features
 from recsys.data.histories import Histories
-from recsys.data.item_features import ItemFeature, ItemFeatures
 from recsys.data.split import Cuts, split_by_time, split_leave_last_out
 from recsys.data.texts import Texts
 from recsys.data.titles import Titles
@@ -50,6 +50,7 @@ def made_dataset(directory: Path, *, by_time: bool = False, has_numbers: bool = 
     np.save(directory / "trained_items.npy", trained)
     np.save(directory / "candidates.npy", trained if by_time else np.arange(NUM_ITEMS + 1) > 0)
     _genres().save(directory)
+    Features().save(directory, "user")
     Titles(Texts.of(["", *(f"Film {number} (1999)" for number in range(1, NUM_ITEMS)), ""])).save(directory)
     kind = "by_time" if by_time else "leave_last_out"
     DatasetManifest.of(directory, split=kind, time_kind="calendar").save(directory)
@@ -63,10 +64,10 @@ def vocabulary(letter: str, size: int, has_numbers: bool) -> Vocabulary:
     return TextVocabulary(Texts.of(f"{letter}{number * 10:03}" for number in range(1, size + 1)))
 
 
-def _genres() -> ItemFeatures:
+def _genres() -> Features:
     values = np.arange(NUM_ITEMS, dtype=np.int32) % 3 + 1
     offsets = np.concatenate([[0], np.arange(NUM_ITEMS + 1)]).astype(np.int64)
-    return ItemFeatures([ItemFeature("genre", True, 4, values, offsets, Texts.of(["Drama", "Crime", "Comedy"]))])
+    return Features([Feature("genre", True, 4, values, offsets, Texts.of(["Drama", "Crime", "Comedy"]))])
 
 
 def made_contents(

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from recsys.bundle import opened
 from recsys.bundle.manifest import Manifest, seal_of, verify
 from recsys.bundle.opened import open_bundle
-from recsys.data.item_features import ItemFeatures
+from recsys.data.feature_table import Features
 from recsys.errors import BundleError, UserError
 from recsys.index.item_index import ItemIndex
 from tests.bundle.made import made_bundle
@@ -69,7 +69,7 @@ def no_parser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(np, "load", parsed)
     monkeypatch.setattr(opened, "load_retriever", parsed)
     monkeypatch.setattr(ItemIndex, "from_bytes", parsed)
-    monkeypatch.setattr(ItemFeatures, "open", parsed)
+    monkeypatch.setattr(Features, "open", parsed)
     monkeypatch.setattr(BaseModel, "model_validate_json", classmethod(only_manifests))
 
 

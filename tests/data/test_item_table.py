@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from recsys.data.feature_table import Features
 from recsys.data.features import read_item_table
 from recsys.data.features_config import ItemTableConfig
-from recsys.data.item_features import ItemFeatures
 from recsys.data.titles import Titles
 from recsys.errors import DataError
 
@@ -42,7 +42,7 @@ def test_single_and_multi_valued_features(table, tmp_path):
     features = [{"column": "genres", "separator": "|"}, {"column": "year"}]
     found = table(contents, features=features).features
     found.save(tmp_path)
-    for one in (found, ItemFeatures.open(tmp_path)):
+    for one in (found, Features.open(tmp_path)):
         genres, year = one
         assert (genres.name, genres.num_values, year.num_values) == ("genres", 4, 3)
         assert told(genres) == [[], [], ["c"], ["a", "b"], []]
@@ -53,7 +53,7 @@ def test_a_feature_that_is_no_input_is_kept_from_the_model(table, tmp_path):
     features = [{"column": "year"}, {"column": "genre", "is_input": False}]
     found = table("item_id,genre,year\n8,b,1999\n3,a,2001\n", features=features).features
     found.save(tmp_path)
-    for one in (found, ItemFeatures.open(tmp_path)):
+    for one in (found, Features.open(tmp_path)):
         assert [feature.name for feature in one] == ["year", "genre"]
         assert [feature.name for feature in one.inputs] == ["year"]
 
@@ -76,13 +76,13 @@ def test_lists_are_multi_valued(table, values, separator):
 def test_features_that_say_nothing(table, tmp_path):
     found = table(pl.DataFrame({"item_id": [3], "x": [None]}), "items.parquet", features=[{"column": "x"}])
     found.features.save(tmp_path)
-    (feature,) = ItemFeatures.open(tmp_path)
+    (feature,) = Features.open(tmp_path)
     assert (feature.num_values, told(feature)) == (1, [[]] * 5)
 
 
 def test_no_item_table(tmp_path):
-    ItemFeatures().save(tmp_path)
-    assert len(ItemFeatures.open(tmp_path)) == 0
+    Features().save(tmp_path)
+    assert len(Features.open(tmp_path)) == 0
     assert Titles.open(tmp_path) is None
 
 

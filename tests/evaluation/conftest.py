@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from recsys.data.dataset import Dataset, DatasetManifest
+from recsys.data.feature_table import Features
 from recsys.data.histories import Histories
-from recsys.data.item_features import ItemFeatures
 from recsys.data.split import Split
 from recsys.data.texts import Texts
 from recsys.data.vocabulary import NumberVocabulary, TextVocabulary
@@ -48,7 +48,7 @@ def dataset_of(
         split=split_at,
         trained_items=trained,
         candidates=everything if split == "leave_last_out" else trained,
-        features=ItemFeatures(),
+        features=Features(),
         titles=None,
     )
 

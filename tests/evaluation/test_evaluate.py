@@ -16,6 +16,7 @@ from recsys.evaluation.outcome import RETRIEVER, read_evaluation
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.report.contents import EpochPoint, Training
 from recsys.evaluation.report.gather import Background
+from recsys.evaluation.systems import Contenders
 from recsys.evaluation.tables import evaluation_lines
 from tests.evaluation.conftest import dataset_of
 
@@ -42,9 +43,8 @@ def evaluated(retriever_of, tmp_path, exclude_seen):
 
     def run(dataset, config=CONFIG):
         questions = Questions.of_test(dataset, exclude_seen=exclude_seen)
-        evaluation = evaluate(
-            questions, {RETRIEVER: retriever_of(dataset)}, config=config, directory=tmp_path, background=BACKGROUND
-        )
+        contenders = Contenders({RETRIEVER: retriever_of(dataset)})
+        evaluation = evaluate(questions, contenders, config=config, directory=tmp_path, background=BACKGROUND)
         lists, truth = (pl.read_parquet(tmp_path / "evaluation" / f"{name}.parquet") for name in ("lists", "truth"))
         return evaluation, lists, truth
 

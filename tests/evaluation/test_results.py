@@ -4,7 +4,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from recsys.data.item_features import ItemFeature, ItemFeatures
+from recsys.data.feature_table import Feature, Features
 from recsys.data.texts import Texts
 from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.results import Resampled, exposure
@@ -56,14 +56,14 @@ def feature(name, *labels_of_items):
     values = [value for labels in labels_of_items for value in labels]
     offsets = np.concatenate([[0, 0], np.cumsum([len(labels) for labels in labels_of_items])])
     labels = Texts.of(str(value) for value in range(1, max(values) + 1))
-    return ItemFeature(name, True, max(values) + 1, np.array(values, dtype=np.int32), offsets, labels)
+    return Feature(name, True, max(values) + 1, np.array(values, dtype=np.int32), offsets, labels)
 
 
 def test_diversity_counts_every_feature_and_keeps_them_apart(dataset):
     """Items 1 and 2 share their brand, 1 and 3 a value of another feature that has the same number: no overlap."""
     nothing = [[]] * 27
     brand, colour = feature("brand", [1], [1], [2], *nothing), feature("colour", [1, 2], [3], [1, 2], *nothing)
-    described = dataclasses.replace(dataset, features=ItemFeatures([brand, colour]))
+    described = dataclasses.replace(dataset, features=Features([brand, colour]))
     for pair, overlap in (((1, 2), 1 / 4), ((1, 3), 2 / 4), ((2, 3), 0.0)):
         assert exposure(described, np.array([pair], dtype=np.int32)).diversity == pytest.approx(1 - overlap)
 

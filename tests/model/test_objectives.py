@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from torch import Tensor
 from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTensorMode
 
-from recsys.data.item_features import ItemFeatures
+from recsys.data.feature_table import Features
 from recsys.model.objectives import ObjectiveConfig
 from recsys.model.retriever import Retriever, RetrieverConfig
 from recsys.training.config import TrainingConfig
@@ -34,7 +34,7 @@ def build(config: dict, num_items: int = ITEMS):
 def retriever(num_items: int = ITEMS) -> Retriever:
     torch.manual_seed(0)
     config = RetrieverConfig.model_validate({"dim": DIM, "num_blocks": 1, "max_length": 4, "item_table": "own"})
-    return Retriever.for_catalogue(config, num_items, ItemFeatures(()))
+    return Retriever.for_catalogue(config, num_items, Features(()))
 
 
 def batch(num_items: int = ITEMS, positions: int = 12) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from recsys.data.item_features import ItemFeature, ItemFeatures
+from recsys.data.feature_table import Feature, Features
 from recsys.data.texts import Texts
 from recsys.model.retriever import Retriever, RetrieverConfig
 
@@ -29,7 +29,7 @@ def retriever(request):
     torch.manual_seed(0)
     config = RetrieverConfig.model_validate({"dim": 16, "max_length": WIDTH + 4, **request.param})
     lifetime = int(MOMENTS.min()), int(MOMENTS.max())
-    return Retriever.for_catalogue(config, NUM_ITEMS, ItemFeatures(()), lifetime=lifetime).eval()
+    return Retriever.for_catalogue(config, NUM_ITEMS, Features(()), lifetime=lifetime).eval()
 
 
 def histories(width: int = WIDTH) -> torch.Tensor:
@@ -97,8 +97,8 @@ def test_item_dropout_leaves_the_features_and_evaluation_alone():
     config = RetrieverConfig(dim=8, num_blocks=0, dropout=0.0, item_dropout=0.999999, positions="none")
     offsets = np.arange(-1, NUM_ITEMS + 1).clip(min=0)
     kinds = (np.arange(NUM_ITEMS) % 3 + 1).astype(np.int32)
-    feature = ItemFeature("kind", True, 4, kinds, offsets, Texts.of(["a", "b", "c"]))
-    retriever = Retriever.for_catalogue(config, NUM_ITEMS, ItemFeatures((feature,)))
+    feature = Feature("kind", True, 4, kinds, offsets, Texts.of(["a", "b", "c"]))
+    retriever = Retriever.for_catalogue(config, NUM_ITEMS, Features((feature,)))
     items_BL, length = torch.tensor([[1, 4, 2]]), torch.tensor([3])
     first, same_kind, other_kind = retriever.train().encode(items_BL, length)[0]
     assert_same(first, same_kind)

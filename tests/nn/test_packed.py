@@ -5,7 +5,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from recsys.data.batches import Shard
-from recsys.data.item_features import ItemFeatures
+from recsys.data.feature_table import Features
 from recsys.model.retriever import Retriever, RetrieverConfig
 from recsys.nn.context import Packing
 from recsys.nn.mixers import packed as module
@@ -46,7 +46,7 @@ CONFIGS = [
 def test_packed_rows_are_encoded_as_padded_ones(config):
     torch.manual_seed(0)
     config = {"dim": 8, "max_length": 6, **config}
-    model = Retriever.for_catalogue(RetrieverConfig.model_validate(config), 20, ItemFeatures(())).eval()
+    model = Retriever.for_catalogue(RetrieverConfig.model_validate(config), 20, Features(())).eval()
     items_BL = torch.randint(1, 21, (len(LENGTHS), WIDTH)) * (torch.arange(WIDTH) < LENGTHS[:, None])
     moments = 10**6 * torch.randint(0, 9, (len(LENGTHS), WIDTH + 1)).cumsum(dim=1)
     times = moments[:, :-1], moments[:, 1:]

@@ -29,7 +29,7 @@ def test_the_refit_has_a_row_of_its_own_and_is_published(project: Project):
     assert not torch.equal(refit["clicked.weight_VD"], again["clicked.weight_VD"])
     outcome, best = read_outcome(project.workdir / "model" / "refit"), made.trained.outcome.best_epoch
     assert outcome is not None
-    assert (len(outcome.history), outcome.best_epoch, outcome.validation_ndcg) == (best, best, None)
+    assert (len(outcome.history), outcome.best_epoch, outcome.validation) == (best, best, None)
     num_validation = len(dataset.split.validation(dataset.histories))
     assert outcome.clicks == best * (made.trained.outcome.history and _targets(dataset) + num_validation)
     text = "\n".join(evaluation_lines(made.evaluated.evaluation))

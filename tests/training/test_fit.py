@@ -34,11 +34,11 @@ def test_the_loss_falls_and_every_epoch_is_told(changed, small_dataset):
 def test_the_best_weights_are_the_ones_kept(changed):
     job = changed({"max_epochs": 6, "optimizer": {"learning_rate": 0.05}})
     outcome = fit_retriever(job, tell=quiet)
-    measured = [record.validation_ndcg for record in outcome.history]
-    assert outcome.validation_ndcg == max(measured)
+    measured = [record.validation for record in outcome.history]
+    assert outcome.validation == max(measured)
     assert outcome.best_epoch == 1 + measured.index(max(measured))
     validator = Validator(job.dataset, exclude_seen=True, max_users=10**6, seed=0)
-    assert validator(load_best(job.directory)) == pytest.approx(outcome.validation_ndcg)
+    assert validator(load_best(job.directory)) == pytest.approx(outcome.validation)
 
 
 def test_training_stops_when_the_best_stays_the_best(changed):

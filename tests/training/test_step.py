@@ -106,7 +106,7 @@ def test_the_progress_bar_reads_the_loss_twice_a_second_at_most(monkeypatch):
     monkeypatch.setattr(sys, "stderr", terminal)
     now, reads = [0.0], []
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    bar = ProgressBar(Progress(), SimpleNamespace(best=None), max_epochs=1)
+    bar = ProgressBar(Progress(), SimpleNamespace(best=None, validator=None), max_epochs=1)
     bar.on_train_epoch_start(SimpleNamespace(is_global_zero=True), None)
     loss = SimpleNamespace(item=lambda: reads.append(now[0]) or 1.5)
     for batch_index in range(3000):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, PositiveInt, StringConstraints
 
+from recsys.data.feature_column import MAX_FEATURES, EventColumn
 from recsys.section import Section
 
 TimeKind = Literal["calendar", "relative", "order"]
@@ -39,6 +40,8 @@ class ColumnsConfig(Section):
     user: str = "user_id"
     item: str = "item_id"
     time: str = "timestamp"
+    label: str | None = None
+    """Whether what was shown was clicked, or liked: 0 or 1, for the ranker. Every row is in the user's history."""
 
 
 class RowFilter(Section):
@@ -67,5 +70,7 @@ class EventsConfig(TableConfig):
     keep: tuple[RowFilter, ...] = ()
     """Conditions that a row must meet, every one of them: [{column: rating, operator: ">=", value: 4}]."""
     min_clicks: MinClicksConfig = MinClicksConfig()
+    features: tuple[EventColumn, ...] = Field(default=(), max_length=MAX_FEATURES)
+    """Categorical columns of the log itself, for the ranker."""
     max_rejected_share: float = Field(default=0.01, ge=0.0, le=1.0)
     """A larger share of rows that break a rule stops the run."""

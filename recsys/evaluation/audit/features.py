@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recsys.data.item_features import ItemFeature
+from recsys.data.feature_table import Feature
 from recsys.errors import ConfigError
 from recsys.evaluation.audit.clicks import Clicks, Int64
 from recsys.evaluation.audit.findings import Finding, Verdict
@@ -34,7 +34,7 @@ Reading = tuple[str, float, float]
 class Telling:
     """How well a feature tells an outcome, and how well it tells the same of the last clicks of training."""
 
-    feature: ItemFeature
+    feature: Feature
     outcome: str
     how: str
     auc: float
@@ -103,7 +103,7 @@ def _weight(telling: Telling) -> tuple[int, float]:
     return ["passed", "noted", "leak"].index(telling.verdict), telling.auc
 
 
-def _tellings(feature: ItemFeature, pairs: list[Twins], least: float) -> Iterator[Telling]:
+def _tellings(feature: Feature, pairs: list[Twins], least: float) -> Iterator[Telling]:
     owners = np.repeat(np.arange(len(feature.offsets) - 1), np.diff(feature.offsets))
     numbers = _numbers(feature, owners)
     for both in pairs:
@@ -114,7 +114,7 @@ def _tellings(feature: ItemFeature, pairs: list[Twins], least: float) -> Iterato
             yield Telling(feature, both.real.name, how, real, placebo, least)
 
 
-def _by_value(feature: ItemFeature, owners: Int64, both: Twins) -> Reading:
+def _by_value(feature: Feature, owners: Int64, both: Twins) -> Reading:
     """The one value that tells most, by being there or not."""
     real, placebo = (
         np.bincount(feature.values, weights=outcome.membership[owners], minlength=feature.num_values) / 2
@@ -126,12 +126,12 @@ def _by_value(feature: ItemFeature, owners: Int64, both: Twins) -> Reading:
     return how, 0.5 + sign * float(real[value]), 0.5 + sign * float(placebo[value])
 
 
-def _by_other_items(feature: ItemFeature, owners: Int64, both: Twins) -> Reading:
+def _by_other_items(feature: Feature, owners: Int64, both: Twins) -> Reading:
     real, placebo = (_auc_by_other_items(feature, owners, outcome) for outcome in (both.real, both.placebo))
     return "all its values", real, placebo
 
 
-def _auc_by_other_items(feature: ItemFeature, owners: Int64, outcome: Outcome) -> float:
+def _auc_by_other_items(feature: Feature, owners: Int64, outcome: Outcome) -> float:
     """By what its values mean for half of the items, for the other half: no item is judged by itself."""
     scores: Float64 = np.zeros(len(outcome.has))
     half = owners % 2
@@ -151,7 +151,7 @@ def _by_number(numbers: Float64, both: Twins) -> Reading:
     return "its number", real, placebo
 
 
-def _numbers(feature: ItemFeature, owners: Int64) -> Float64 | None:
+def _numbers(feature: Feature, owners: Int64) -> Float64 | None:
     """[items + 1] the value as a number, NaN where there is none; None where it is not one number an item."""
     if feature.num_values < 3 or (np.diff(feature.offsets) > 1).any():
         return None

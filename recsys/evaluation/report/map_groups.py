@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.data.dataset import Dataset
-from recsys.data.item_features import ItemFeature
+from recsys.data.feature_table import Feature
 from recsys.evaluation.equal_parts import part_of, range_text
 
 Int64 = NDArray[np.int64]
@@ -33,7 +33,7 @@ def by_clicks(dataset: Dataset, items: Int64) -> Groups:
     return Groups("clicks in training", tuple(names), last - parts)
 
 
-def by_feature(feature: ItemFeature, items: Int64) -> Groups:
+def by_feature(feature: Feature, items: Int64) -> Groups:
     """The most frequent values; of several that an item has, the rarest of them, which says most about it."""
     owners, values = _values(feature, items)
     frequency = np.bincount(values, minlength=feature.num_values)
@@ -49,7 +49,7 @@ def by_feature(feature: ItemFeature, items: Int64) -> Groups:
     return Groups(how, tuple(names[place] for place in used), places)
 
 
-def _values(feature: ItemFeature, items: Int64) -> tuple[Int64, Int64]:
+def _values(feature: Feature, items: Int64) -> tuple[Int64, Int64]:
     """Of all values of the items: the place of its item, and the value."""
     starts = np.asarray(feature.offsets)[items]
     counts = np.asarray(feature.offsets)[items + 1] - starts

@@ -9,7 +9,7 @@ from recsys.evaluation.audit.findings import AuditReport
 from recsys.evaluation.audit.intervention import TEST, VALIDATION, audit_systems
 from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.outcome import RETRIEVER
-from recsys.evaluation.systems import RetrieverScores, systems_of
+from recsys.evaluation.systems import Contenders, RetrieverScores, systems_of
 from recsys.model.retriever import Retriever, RetrieverConfig
 from tests.evaluation.audit import systems
 from tests.evaluation.audit.conftest import KINDS
@@ -69,7 +69,7 @@ def test_who_is_told_the_time_of_the_target_may_know_it_and_nothing_else_of_it(p
     dataset = prepared("leave_last_out")
     config = RetrieverConfig.model_validate({"dim": 8, "num_blocks": 1, "query_time": {"kind": "log"}})
     retriever = Retriever.for_catalogue(config, len(dataset.items), dataset.features.inputs).eval()
-    found = systems_of(dataset, {RETRIEVER: retriever}, EvaluationConfig())
+    found = systems_of(dataset, Contenders({RETRIEVER: retriever}), EvaluationConfig())
     assert found.told_time == {RETRIEVER}
     assert found.present[RETRIEVER](asked(dataset)).detail.endswith(", query time floored to 60 s")
     verdict = {}

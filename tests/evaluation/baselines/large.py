@@ -10,8 +10,8 @@ import torch
 
 from recsys.data.dataset import Dataset, DatasetManifest
 from recsys.data.events.times import A_DAY
+from recsys.data.feature_table import Features
 from recsys.data.histories import Histories
-from recsys.data.item_features import ItemFeatures
 from recsys.data.split import split_leave_last_out
 from recsys.data.vocabulary import NumberVocabulary
 from recsys.evaluation.baselines.item_knn import ItemKNN
@@ -47,7 +47,7 @@ def simulated():
         split=split_leave_last_out(clicks),
         trained_items=everything,
         candidates=everything,
-        features=ItemFeatures(),
+        features=Features(),
         titles=None,
     )
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from recsys.data.item_features import ItemFeature, ItemFeatures
+from recsys.data.feature_table import Feature, Features
 from recsys.data.texts import Texts
 from recsys.data.titles import Titles
 from recsys.evaluation.questions import Questions
@@ -28,7 +28,7 @@ BACKGROUND = Background(
 def feature_of(values, name="colour"):
     """Item n + 1 has the labels values[n]."""
     labels = sorted({label for own in values for label in own})
-    return ItemFeature(
+    return Feature(
         name=name,
         is_input=False,
         num_values=len(labels) + 1,
@@ -44,7 +44,7 @@ def rich_dataset(dataset):
     titles = Titles(Texts.of("" if item in (0, 3) else f"Item no. {item}" for item in range(31)))
     colours = feature_of([["red"], ["green"], []] * 10)
     tags = feature_of([[f"t{item % 4}", f"u{item % 3}", "new"] for item in range(1, 31)], "tags")
-    return dataclasses.replace(dataset, titles=titles, features=ItemFeatures([colours, tags]))
+    return dataclasses.replace(dataset, titles=titles, features=Features([colours, tags]))
 
 
 @pytest.fixture

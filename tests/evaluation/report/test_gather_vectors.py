@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from recsys.data.item_features import ItemFeatures
+from recsys.data.feature_table import Features
 from recsys.evaluation.report.item_map import item_map
 from recsys.evaluation.report.neighbourhoods import neighbourhoods
 from tests.evaluation.conftest import dataset_of, random_clicks
@@ -125,7 +125,7 @@ def test_items_of_one_vector_lie_on_one_point():
 
 
 def with_values(dataset, values):
-    return dataclasses.replace(dataset, features=ItemFeatures([feature_of(values)]))
+    return dataclasses.replace(dataset, features=Features([feature_of(values)]))
 
 
 def groups_of(dataset):

@@ -1,0 +1,55 @@
+"""Rules that two sections of a configuration keep together. A ValueError says which is broken, and what to do."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from recsys.data.config import DataConfig
+from recsys.model.ranking.positions import ByTimeConfig
+from recsys.model.retriever import RetrieverConfig
+from recsys.training.ranker_section import RankerSection
+from recsys.training.ranking_config import LabelledConfig
+
+
+def require_times(model: RetrieverConfig, data: DataConfig) -> None:
+    """For a model that reads them."""
+    kind = data.events.time_kind
+    if model.calendar.num_stretches and kind != "calendar":
+        raise ValueError(
+            f"model.calendar of kind stretches reads when clicks happened, and with data.events.time_kind {kind} "
+            "nobody knows: use none"
+        )
+    if model.reads_times and kind == "order":
+        raise ValueError(
+            "model.gaps and model.query_time of kind log read the time between clicks, and with "
+            "data.events.time_kind order there is none: use none, or another time_kind"
+        )
+
+
+def require_what_ranks(ranker: RankerSection | None, data: DataConfig) -> None:
+    """Labels for a ranker of labels, and times for one that reads them."""
+    if ranker is None:
+        return
+    if isinstance(ranker.examples, LabelledConfig) and data.events.columns.label is None:
+        raise ValueError("ranker.examples.kind labelled needs data.events.columns.label, the column of labels")
+    if isinstance(ranker.model.interest.positions, ByTimeConfig) and data.events.time_kind == "order":
+        raise ValueError(
+            "ranker.model.interest.positions.kind time reads the time between clicks, and with "
+            "data.events.time_kind order there is none: use index"
+        )
+
+
+def with_examples(values: Any) -> Any:
+    """A configuration's values: labelled examples where the log has labels and nobody has named a kind."""
+    ranker = _at(values, "ranker")
+    if not isinstance(ranker, Mapping) or "examples" in ranker:
+        return values
+    if _at(values, "data", "events", "columns", "label") is None:
+        return values
+    return {**values, "ranker": {**ranker, "examples": {"kind": "labelled"}}}
+
+
+def _at(values: Any, *keys: str) -> Any:
+    """What lies at a path of keys; None where there is nothing."""
+    for key in keys:
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return values

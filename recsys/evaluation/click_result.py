@@ -1,0 +1,62 @@
+"""What a ranker's predictions of the test part are worth, and the predictions themselves, in files."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys.data.dataset import Dataset
+from recsys.data.examples import Examples
+from recsys.durable import replaced_file, write_json
+from recsys.evaluation.clicks import Predictions
+from recsys.evaluation.outcome import Estimate
+from recsys.section import Section
+
+RESULT, PREDICTIONS = "clicks.json", "predictions.parquet"
+RESAMPLES = 1_000
+
+
+class ClickResult(Section):
+    """How well the clicks of the test part are predicted, with 95 % intervals of a bootstrap over users."""
+
+    metrics: dict[str, Estimate]
+    examples: int
+    users: int
+    clicked: float
+    """Share of the examples with label 1."""
+    without_history: int
+    """Examples before which the user had clicked nothing."""
+    unknown_items: int
+    """Examples whose item nobody clicked in training: only its features are read."""
+
+    def lines(self) -> list[str]:
+        metrics = (
+            f"  {name:<18} {one.value:.4f} [{one.low:.4f}, {one.high:.4f}]" for name, one in self.metrics.items()
+        )
+        return [
+            f"{self.examples:,} test examples of {self.users:,} users, {self.clicked:.1%} of them clicked:",
+            *metrics,
+            f"{self.without_history:,} had no history, {self.unknown_items:,} an item unknown in training",
+        ]
+
+
+def write_predictions(
+    dataset: Dataset, examples: Examples, logits: NDArray[np.float64], directory: Path
+) -> ClickResult:
+    """clicks.json, and predictions.parquet: user, item (indices of the dataset), label, logit."""
+    predictions = Predictions(logits, examples.labels.astype(np.float64), examples.users.astype(np.int64))
+    begins = np.asarray(dataset.histories.offsets)[examples.users]
+    result = ClickResult(
+        metrics=predictions.estimates(resamples=RESAMPLES, seed=0),
+        examples=len(examples),
+        users=len(np.unique(examples.users)),
+        clicked=float(examples.labels.mean()),
+        without_history=int((examples.ends == begins).sum()),
+        unknown_items=int((~dataset.trained_items[examples.items]).sum()),
+    )
+    columns = {"user": examples.users, "item": examples.items, "label": examples.labels, "logit": logits}
+    with replaced_file(directory / PREDICTIONS) as temporary:
+        pl.DataFrame(columns).write_parquet(temporary)
+    write_json(directory / RESULT, result.model_dump(mode="json"))
+    return result

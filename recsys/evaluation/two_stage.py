@@ -1,0 +1,72 @@
+"""Retrieval, then ranking: the retriever's first items, in the order that the ranker gives them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recsys.data.example_batches import ExampleReader
+from recsys.data.examples import examples_of
+from recsys.evaluation.questions import Questions
+from recsys.evaluation.systems import RetrieverScores
+from recsys.model.ranking.ranker import Ranker
+from recsys.model.retriever import Retriever
+from recsys.topk import topk_of_scores
+
+AT_ONCE = 32
+"""Users whose candidates make one batch."""
+
+
+@dataclass(frozen=True)
+class SecondStage:
+    """A ranker in evaluation mode, and how many items it is handed of each user."""
+
+    ranker: Ranker
+    num_candidates: int
+
+    @property
+    def reads_query_time(self) -> bool:
+        """Whether it knows when the predicted click happens, or in what context."""
+        config = self.ranker.config
+        has_context = any(feature.is_context for feature in self.ranker.shape.click_features)
+        return has_context or config.interest.positions.kind == "time"
+
+
+class TwoStageScores:
+    """The ranker's logits of each user's candidates, and all other items behind them as the retriever has them."""
+
+    def __init__(self, questions: Questions, retriever: Retriever, second: SecondStage) -> None:
+        self.questions = questions
+        self.first = RetrieverScores(questions, retriever)
+        self.second = second
+        time = ", query time and context" if second.reads_query_time else ""
+        self.detail = f"{self.first.detail}; {second.ranker.config.interest.kind} ranks {second.num_candidates}{time}"
+        self.candidates = torch.from_numpy(np.array(questions.dataset.candidates))
+        dataset, clicks = questions.dataset, questions.held_out.positions
+        nothing = np.zeros(len(clicks), dtype=np.uint8)
+        asked = examples_of(dataset, clicks, questions.targets.astype(np.int32), nothing)
+        self.reader = ExampleReader(dataset, asked, second.ranker.config.max_length)
+
+    @torch.no_grad()
+    def __call__(self, rows: slice) -> Tensor:
+        scores = self.first(rows)
+        best = topk_of_scores(
+            scores.clone(),
+            k=min(self.second.num_candidates, scores.shape[1] - 1),
+            candidates_V=self.candidates,
+            exclusions=self.questions.exclusions(rows),
+        )
+        logits = self._logits(np.arange(rows.start, rows.start + len(scores)), best.indices_UK)
+        behind = scores - scores.amax(dim=1, keepdim=True) - 1.0
+        ahead = logits - logits.amin(dim=1, keepdim=True)
+        # where fewer are left, 0 stands in their place: padding, which nobody gets
+        return behind.scatter(1, best.indices_UK, ahead)
+
+    def _logits(self, rows: np.ndarray, items_UK: Tensor) -> Tensor:
+        """[U, k], some users at a time."""
+        parts = []
+        for start in range(0, len(rows), AT_ONCE):
+            moments = self.reader.moments(self.reader.examples.take(rows[start : start + AT_ONCE]))
+            parts.append(self.second.ranker.of_candidates(moments, items_UK[start : start + AT_ONCE]))
+        return torch.cat(parts)

@@ -1,0 +1,100 @@
+"""The ranker: the logit of a click, from the target, the history before it, and what is known of the user.
+
+logit = perceptron([interest | user | context]) + wide. The models of the field differ in what `interest` is.
+"""
+
+from typing import Self
+
+import numpy as np
+import torch
+from pydantic import Field, PositiveInt, model_validator
+from torch import Tensor, nn
+
+from recsys.data.dataset import Dataset
+from recsys.data.example_batches import Moments, RankingBatch
+from recsys.errors import ConfigError
+from recsys.model.ranking.events import EventVectors
+from recsys.model.ranking.interest_config import BstConfig, InterestConfig
+from recsys.model.ranking.perceptron import Perceptron, leaky_relu
+from recsys.model.ranking.shape import RankerShape
+from recsys.model.ranking.vectors import RowVectors, ValueEmbedding
+from recsys.model.ranking.wide import Wide
+from recsys.section import Section
+
+
+class RankerConfig(Section):
+    interest: InterestConfig = BstConfig()
+    """What is made of the history: bst, din, mean (WDL+Seq with `wide`) or none (WDL with `wide`)."""
+    wide: bool = False
+    """Whether there is a wide part: a weight for each value, and for each cross."""
+    crosses: tuple[tuple[str, str], ...] = ()
+    """Pairs of a user's and an item's feature for the wide part, such as [[age, genres]]."""
+    dim: PositiveInt = 16
+    """Width of each embedding: of an id, of a feature, of a position."""
+    max_length: PositiveInt = 20
+    """How many of the most recent clicks are read."""
+    hidden: tuple[PositiveInt, ...] = (1024, 512, 256)
+    dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
+    reads_user_ids: bool = False
+    """Whether each user has an embedding. A user without training clicks has none."""
+
+    @model_validator(mode="after")
+    def _crosses_are_for_the_wide_part(self) -> Self:
+        if self.crosses and not self.wide:
+            raise ValueError("ranker.model.crosses are for the wide part: set ranker.model.wide=true too")
+        return self
+
+
+class Ranker(nn.Module):
+    def __init__(self, config: RankerConfig, shape: RankerShape, crosses: list[tuple[int, int]]) -> None:
+        super().__init__()
+        self.config, self.shape, self.crosses = config, shape, crosses
+        self.items = RowVectors(shape.num_items, shape.item_features, config.dim, reads_ids=True)
+        self.users = RowVectors(shape.num_users, shape.user_features, config.dim, reads_ids=config.reads_user_ids)
+        placement = config.interest.positions.build(config.max_length)
+        self.events = EventVectors(self.items, shape, config.dim, placement)
+        self.interest = config.interest.build(self.events.width, config.dropout)
+        context = config.dim * sum(feature.is_context for feature in shape.click_features)
+        width = self.interest.width + self.users.width + context
+        self.perceptron = Perceptron(width, config.hidden, dropout=config.dropout, activation=leaky_relu)
+        self.wide = Wide(self.items, self.users, crosses) if config.wide else None
+
+    @classmethod
+    def for_dataset(cls, config: RankerConfig, dataset: Dataset) -> Self:
+        """A fresh ranker that knows the features of items and users, and what of them occurs in training."""
+        items, users = dataset.features.inputs, dataset.user_features.inputs
+        crosses = crosses_of(config, [one.name for one in users], [one.name for one in items])
+        ranker = cls(config, RankerShape.of(dataset), crosses)
+        trains_U = np.asarray(dataset.split.train_end) > np.asarray(dataset.histories.offsets[:-1])
+        ranker.items.assign(items, torch.from_numpy(np.array(dataset.trained_items)))
+        ranker.users.assign(users, torch.from_numpy(trains_U))
+        in_training = dataset.split.in_training(dataset.histories)
+        for feature, embed in zip(dataset.click_features, ranker.events.marks, strict=True):
+            assert isinstance(embed, ValueEmbedding)
+            embed.know(torch.from_numpy(np.unique(feature.values[in_training]).astype(np.int64)))
+        return ranker
+
+    def forward(self, batch: RankingBatch) -> Tensor:
+        """-> [B] logits"""
+        interest_BK = self.interest(self.events(batch))
+        known_HK = torch.cat([self.users(batch.moments.users_H), self.events.context(batch.moments)], dim=-1)
+        logits_B = self.perceptron(torch.cat([interest_BK, known_HK[batch.owners_B]], dim=-1))[:, 0]
+        return logits_B if self.wide is None else logits_B + self.wide(batch)
+
+    def of_candidates(self, moments: Moments, items_HK: Tensor) -> Tensor:
+        """[H, K] items for each of H moments -> [H, K] logits. A history is embedded once for all its candidates."""
+        owners_B = torch.arange(len(items_HK), device=items_HK.device).repeat_interleave(items_HK.shape[1])
+        labels_B = torch.zeros(items_HK.numel(), device=items_HK.device)
+        batch = RankingBatch(moments.to(items_HK.device), owners_B, items_HK.flatten(), labels_B)
+        return self(batch).float().view_as(items_HK)
+
+
+def crosses_of(config: RankerConfig, users: list[str], items: list[str]) -> list[tuple[int, int]]:
+    """Names to numbers of features; ConfigError where there is none of that name."""
+    for user, item in config.crosses:
+        for name, names, whose in ((user, users, "user"), (item, items, "item")):
+            if name not in names:
+                raise ConfigError(
+                    f"ranker.model.crosses: no {whose} has a feature {name!r}; there are {', '.join(names) or 'none'}"
+                )
+    return [(users.index(user), items.index(item)) for user, item in config.crosses]

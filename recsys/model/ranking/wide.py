@@ -1,0 +1,42 @@
+"""The wide part of Wide & Deep (Cheng et al. 2016, https://arxiv.org/abs/1606.07792): a weight a value, and a cross."""
+
+import torch
+from torch import Tensor, nn
+
+from recsys.data.example_batches import RankingBatch
+from recsys.model.ranking.vectors import RowVectors
+
+
+class Wide(nn.Module):
+    """The sum of a weight for the item, for each value of its features and of the user's, and for each cross.
+
+    A cross of a user's and an item's feature has a weight for each pair of their values.
+    """
+
+    def __init__(self, items: RowVectors, users: RowVectors, crosses: list[tuple[int, int]]) -> None:
+        super().__init__()
+        self.items, self.users, self.crosses = items, users, crosses
+        self.of_items = nn.Parameter(torch.zeros(items.num_rows + 1))
+        self.of_item_values = nn.ParameterList(torch.zeros(size) for size in items.sizes)
+        self.of_user_values = nn.ParameterList(torch.zeros(size) for size in users.sizes)
+        self.of_pairs = nn.ParameterList(torch.zeros(users.sizes[u], items.sizes[i]) for u, i in crosses)
+
+    def forward(self, batch: RankingBatch) -> Tensor:
+        """-> [B]"""
+        users_B = batch.moments.users_H[batch.owners_B]
+        total_B = self.of_items[batch.items_B]
+        for number, weights in enumerate(self.of_item_values):
+            total_B = total_B + _sum(weights, self.items.values(number, batch.items_B))
+        for number, weights in enumerate(self.of_user_values):
+            total_B = total_B + _sum(weights, self.users.values(number, users_B))
+        for (user, item), weights in zip(self.crosses, self.of_pairs, strict=True):
+            of_user_BM1 = self.users.values(user, users_B)[:, :, None]
+            of_item_B1M = self.items.values(item, batch.items_B)[:, None]
+            both_BMM = (of_user_BM1 > 0) & (of_item_B1M > 0)
+            total_B = total_B + (weights[of_user_BM1, of_item_B1M] * both_BMM).sum(dim=(1, 2))
+        return total_B
+
+
+def _sum(weights: Tensor, values_BM: Tensor) -> Tensor:
+    """[B]: of the values that are there."""
+    return (weights[values_BM] * (values_BM > 0)).sum(dim=1)

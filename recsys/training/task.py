@@ -1,0 +1,21 @@
+"""What Lightning trains, as the callbacks see it."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import nn
+
+
+class Task(pl.LightningModule):
+    """One model and its training step. Batches are built where they are used; loops start anew on resuming."""
+
+    model: nn.Module
+    """What is validated, averaged and kept."""
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, _: int) -> Any:
+        return batch
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        # Lightning's own loop state cannot resume mid-epoch; Progress can, so the loops always start fresh
+        del checkpoint["loops"]

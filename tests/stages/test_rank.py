@@ -1,0 +1,81 @@
+"""The ranker's stage, alone and behind the retriever."""
+
+import json
+
+import polars as pl
+import pytest
+
+from recsys.errors import ConfigError, DataError
+from recsys.stages.prepare import prepare
+from recsys.stages.rank import rank
+from recsys.stages.run import run
+
+SMALL = {"model": {"dim": 8, "hidden": [8], "max_length": 5}, "training": {"max_epochs": 2, "threads": 1}}
+
+
+def test_both_stages_run_are_evaluated_and_not_done_again(project):
+    with project.session(ranker=SMALL) as session:
+        everything = run(session)
+    assert {"retriever", "reranked"} <= everything.evaluated.evaluation.systems.keys()
+    lines = "\n".join(everything.evaluated.lines())
+    assert "both stages" in lines
+    assert "both stages" in (project.workdir / "report.html").read_text()
+    before = project.files()
+    with project.session(ranker=SMALL) as session:
+        run(session)
+    after = project.files()
+    assert {name for name in before if before[name] != after[name]} == {"run.json"}
+    assert any(told.startswith("rank: nothing has changed") for told in project.told)
+
+
+def test_another_ranker_is_trained_anew_and_the_retriever_is_not(project):
+    with project.session(ranker=SMALL) as session:
+        run(session)
+    with project.session(ranker={**SMALL, "model": {**SMALL["model"], "interest": {"kind": "din"}}}) as session:
+        run(session)
+    assert any("train: nothing has changed" in told for told in project.told)
+    assert any("training anew: ranker.model.interest" in told for told in project.told)
+
+
+def labelled(project, labels) -> None:
+    log = pl.read_parquet(project.log)
+    log.with_columns(liked=pl.Series(labels * (len(log) // len(labels) + 1)).head(len(log))).write_parquet(project.log)
+
+
+def test_labels_of_the_log_are_the_examples(project):
+    labelled(project, [True, False, False])
+    with project.session(data__events__columns={"label": "liked"}, ranker=SMALL) as session:
+        prepare(session)
+        trained = rank(session)
+    assert trained.result.clicked == pytest.approx(1 / 3, abs=0.15)
+    assert list(trained.result.metrics) == ["AUC", "log loss", "calibration error"]  # each user has one example
+    assert json.loads((project.workdir / "ranker" / "clicks.json").read_text())["examples"] == trained.result.examples
+    assert any("test examples of" in line for line in trained.lines())
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], ["yes", "no"], [1, None]])
+def test_a_label_that_is_none_is_told(project, labels):
+    labelled(project, labels)
+    with (
+        project.session(data__events__columns={"label": "liked"}) as session,
+        pytest.raises(DataError, match=r"a label is 0 or 1 \(or false or true\), and [0-9,]+ of [0-9,]+ in 'liked'"),
+    ):
+        prepare(session)
+
+
+def test_labels_of_one_kind_are_told(project):
+    labelled(project, [1])
+    with project.session(data__events__columns={"label": "liked"}, ranker=SMALL) as session:
+        prepare(session)
+        with pytest.raises(DataError, match=r"every label of its [0-9,]+ examples is 1"):
+            rank(session)
+
+
+def test_without_a_section_there_is_no_ranker(project):
+    with project.session() as session, pytest.raises(ConfigError, match="add a `ranker` section"):
+        rank(session)
+
+
+def test_a_ranker_of_labels_needs_their_column(project):
+    with pytest.raises(ConfigError, match=r"labelled needs data\.events\.columns\.label"):
+        project.session(ranker={"examples": {"kind": "labelled"}}).__enter__()
