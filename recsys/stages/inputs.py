@@ -44,9 +44,13 @@ class Layout:
 
 def reads(stage: Stage, config: RunConfig) -> tuple[Stage, ...]:
     """Whose products a stage reads."""
+    if config.ranker is None:
+        return READS[stage]
+    draws = getattr(config.ranker.examples, "source", None) == "retriever"
     return (
         *READS[stage],
-        *([Stage.RANK] if stage in {Stage.EVALUATE, Stage.INDEX} and config.ranker is not None else []),
+        *([Stage.TRAIN] if stage is Stage.RANK and draws else []),
+        *([Stage.RANK] if stage in {Stage.EVALUATE, Stage.INDEX} else []),
     )
 
 

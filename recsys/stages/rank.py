@@ -8,7 +8,7 @@ import numpy as np
 from recsys.data.dataset import Dataset, open_dataset
 from recsys.data.example_batches import ExampleReader
 from recsys.data.examples import PARTS, Examples, Part, labelled_examples
-from recsys.data.sampled_examples import by_popularity, sampled_examples, uniform
+from recsys.data.sampled_examples import Draw, by_popularity, sampled_examples, uniform
 from recsys.errors import ConfigError
 from recsys.evaluation.click_result import RESULT, ClickResult, write_predictions
 from recsys.model.ranking.store import load_ranker
@@ -17,11 +17,12 @@ from recsys.stages.record import Stage
 from recsys.stages.session import Session
 from recsys.stages.train import log_to
 from recsys.training.engine import fit
-from recsys.training.outcome import BEST, TrainingOutcome, read_outcome
+from recsys.training.outcome import BEST, TrainingOutcome, load_best, read_outcome
 from recsys.training.ranker_section import RankerSection
 from recsys.training.ranking_config import SampledConfig
 from recsys.training.ranking_fit import RankingJob
 from recsys.training.ranking_judge import predict
+from recsys.training.retrieved_negatives import from_retriever
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def rank(session: Session, *, restart: bool = False) -> RankerTrained:
         return RankerTrained(directory, outcome, ClickResult.read(directory / RESULT, remedy="run it again"))
     session.demand_unaltered(Stage.RANK)
     dataset = open_dataset(session.layout.product(Stage.PREPARE))
-    examples = {part: examples_for(section, dataset, part, seed=session.config.seed) for part in PARTS}
+    examples = _examples(session, section, dataset)
     job = RankingJob(
         dataset=dataset,
         examples=examples["training"],
@@ -80,9 +81,22 @@ def _section(session: Session) -> RankerSection:
     return session.config.ranker
 
 
-def examples_for(section: RankerSection, dataset: Dataset, part: Part, *, seed: int) -> Examples:
-    if not isinstance(section.examples, SampledConfig):
-        return labelled_examples(dataset, part)
-    random = np.random.default_rng([seed, PARTS.index(part)])
-    draw = (by_popularity if section.examples.source == "popularity" else uniform)(dataset, random)
-    return sampled_examples(dataset, part, negatives=section.examples.negatives, draw=draw)
+def _examples(session: Session, section: RankerSection, dataset: Dataset) -> dict[Part, Examples]:
+    """Of each part, drawn by the seed where they are drawn."""
+    sampled = section.examples
+    if not isinstance(sampled, SampledConfig):
+        return {part: labelled_examples(dataset, part) for part in PARTS}
+    draw = _draw(session, sampled, dataset, np.random.default_rng(session.config.seed))
+    return {part: sampled_examples(dataset, part, negatives=sampled.negatives, draw=draw) for part in PARTS}
+
+
+def _draw(session: Session, sampled: SampledConfig, dataset: Dataset, random: np.random.Generator) -> Draw:
+    match sampled.source:
+        case "uniform":
+            return uniform(dataset, random)
+        case "popularity":
+            return by_popularity(dataset, random)
+        case "retriever":
+            session.tell("drawing negatives from the retriever's lists")
+            retriever = load_best(session.layout.product(Stage.TRAIN))
+            return from_retriever(dataset, retriever, random, depth=sampled.depth)

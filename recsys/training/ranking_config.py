@@ -60,8 +60,10 @@ class SampledConfig(Section):
     kind: Literal["sampled"] = "sampled"
     negatives: PositiveInt = 1
     """Drawn for each click, among the items that the user has not clicked before."""
-    source: Literal["uniform", "popularity"] = "uniform"
-    """All items alike, or as often as they are clicked."""
+    source: Literal["uniform", "popularity", "retriever"] = "uniform"
+    """All items alike; as often as they are clicked; or from those that the retriever puts first."""
+    depth: PositiveInt = 200
+    """How many of the retriever's first items are drawn from."""
 
 
 ExamplesConfig = Annotated[LabelledConfig | SampledConfig, Field(discriminator="kind")]

@@ -5,7 +5,7 @@ import json
 import polars as pl
 import pytest
 
-from recsys.errors import ConfigError, DataError
+from recsys.errors import ConfigError, DataError, StaleError
 from recsys.stages.prepare import prepare
 from recsys.stages.rank import rank
 from recsys.stages.run import run
@@ -35,6 +35,15 @@ def test_another_ranker_is_trained_anew_and_the_retriever_is_not(project):
         run(session)
     assert any("train: nothing has changed" in told for told in project.told)
     assert any("training anew: ranker.model.interest" in told for told in project.told)
+
+
+def test_negatives_from_the_retriever_need_it_and_follow_it(project):
+    hard = {**SMALL, "examples": {"kind": "sampled", "source": "retriever", "depth": 9, "negatives": 2}}
+    with project.session(ranker=hard) as session:
+        trained = rank(session)
+    assert trained.result.clicked == pytest.approx(1 / 3)
+    with project.session(ranker=hard, model__dim=16) as session, pytest.raises(StaleError, match="recsys train"):
+        rank(session)
 
 
 def labelled(project, labels) -> None:
