@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from recsys.config import RunConfig, load_config
+from recsys.data.split_config import ByColumnConfig
 from recsys.stages.run import run
 from recsys.stages.session import opened
 from tests.conftest import small_log
@@ -21,6 +22,10 @@ def write_log(config: RunConfig, directory: Path) -> list[str]:
     frame = small_log().rename(columns)
     others = {*(feature.column for feature in events.features), *filter(None, [events.columns.label])}
     frame = frame.with_columns(pl.Series(name, [n % 3 == 0 for n in range(len(frame))]) for name in others)
+    split = config.data.split
+    if isinstance(split, ByColumnConfig):
+        is_test = pl.col(events.columns.user).rank("dense") % 3 == 0
+        frame = frame.with_columns(pl.when(is_test).then(pl.lit(split.test_values[0])).alias(split.column))
     path = directory / events.path.name
     if path.suffix == ".parquet":
         frame.write_parquet(path)
