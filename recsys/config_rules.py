@@ -6,6 +6,7 @@ from typing import Any
 from recsys.data.config import DataConfig
 from recsys.model.ranking.positions import ByTimeConfig
 from recsys.model.retriever import RetrieverConfig
+from recsys.recommend_config import RecommendConfig
 from recsys.training.ranker_section import RankerSection
 from recsys.training.ranking_config import LabelledConfig
 
@@ -35,6 +36,15 @@ def require_what_ranks(ranker: RankerSection | None, data: DataConfig) -> None:
         raise ValueError(
             "ranker.model.interest.positions.kind time reads the time between clicks, and with "
             "data.events.time_kind order there is none: use index"
+        )
+
+
+def require_enough_candidates(ranker: RankerSection | None, recommend: RecommendConfig) -> None:
+    """At least as many as are recommended."""
+    if ranker is not None and recommend.k > recommend.candidates:
+        raise ValueError(
+            f"recommend.k is {recommend.k}, and the ranker is handed {recommend.candidates} items of each user: "
+            "raise recommend.candidates"
         )
 
 

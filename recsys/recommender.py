@@ -125,7 +125,7 @@ class Recommender:
         vectors = self.user_vectors(known)
         seen = Exclusions(torch.from_numpy(clicks.items.astype(np.int64)), torch.from_numpy(clicks.offsets))
         exclusions = seen if exclude_seen else None
-        num_found = min(max(num_ranked, self.bundle.manifest.num_ranked), len(self._popular))
+        num_found = min(self._num_found(k), len(self._popular))
         best = topk(vectors, self._vectors, k=num_found, candidates_V=self._candidates, exclusions=exclusions)
         if self._rerank is not None:
             best = self._rerank(known, best, num_ranked)
@@ -134,6 +134,16 @@ class Recommender:
         items[is_popular] = self._popular[:num_ranked]
         scores[is_popular] = self.bundle.popularity[self._popular[:num_ranked]]
         return Lists(items, scores, is_popular, clicks.counts - known.counts)
+
+    def _num_found(self, k: int) -> int:
+        """How many items the retriever is asked for; ConfigError where the ranker gets fewer than are wanted."""
+        ranked = self.bundle.manifest.num_ranked
+        if ranked and k > ranked:
+            raise ConfigError(
+                f"k is {k}, and this bundle's ranker puts {ranked} items in order: ask for {ranked} at most, or raise "
+                "recommend.candidates and publish it again"
+            )
+        return ranked or k
 
     def user_vectors(self, known: Clicks) -> Tensor:
         """[users, D] on the recommender's device, of clicks that the model can read; zero where there are none."""

@@ -7,8 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsys.data.batches import gather_padded
-from recsys.data.example_batches import Moments
+from recsys.data.example_batches import Moments, Stretches
 from recsys.model.ranking.ranker import Ranker
 from recsys.rules import Clicks
 from recsys.topk import NOTHING, TopK
@@ -49,23 +48,17 @@ def moments_of(clicks: Clicks, ranker: Ranker) -> Moments:
     ends = clicks.offsets[1:]
     starts = np.maximum(clicks.offsets[:-1], ends - ranker.config.max_length)
     lengths = ends - starts
-    width = max(1, int(lengths.max(initial=0)))
     features = ranker.shape.click_features
     marks = clicks.marks or tuple(np.zeros((len(clicks.items), 1), np.int32) for _ in features)
     users = np.zeros(len(clicks), np.int64) if clicks.users is None else clicks.users
-    return Moments(
-        items_HL=gather_padded(clicks.items, starts, lengths),
-        lengths_H=torch.from_numpy(lengths),
-        ages_HL=_ages(clicks, starts, lengths, width),
-        marks=tuple(gather_padded(mark, starts, lengths) for mark in marks),
-        users_H=torch.from_numpy(users),
-        context=tuple(torch.zeros(len(clicks), 1, dtype=torch.int64) for one in features if one.is_context),
-    )
+    context = tuple(np.zeros((len(clicks), 1), np.int32) for one in features if one.is_context)
+    return Stretches(clicks.items, clicks.times, marks, starts, lengths).moments(_asked(clicks), users, context)
 
 
-def _ages(clicks: Clicks, starts: Int64, lengths: Int64, width: int) -> Tensor:
-    if clicks.times is None or not len(clicks.items):
-        return torch.zeros(len(clicks), width, dtype=torch.int64)
-    last = clicks.times[np.maximum(clicks.offsets[1:] - 1, 0)]
-    now = torch.from_numpy(last if clicks.asked is None else clicks.asked)
-    return (now[:, None] - gather_padded(clicks.times, starts, lengths)).clamp(min=0)
+def _asked(clicks: Clicks) -> Int64:
+    """The moment asked about, or that of each user's last click."""
+    if clicks.asked is not None:
+        return clicks.asked
+    if clicks.times is None or not len(clicks.times):
+        return np.zeros(len(clicks), np.int64)
+    return clicks.times[np.clip(clicks.offsets[1:] - 1, 0, len(clicks.times) - 1)]

@@ -30,7 +30,7 @@ OFFLINE = RECOMMENDER | {"recsys.durable", "recsys.recommender", "recsys.recomme
 MAY_IMPORT = {
     "recsys.errors": set(),
     "recsys.config_errors": set(),
-    "recsys.config_rules": {"recsys.data", "recsys.model", "recsys.training"},
+    "recsys.config_rules": {"recsys.data", "recsys.model", "recsys.training", "recsys.recommend_config"},
     "recsys.evaluation.metrics": set(),
     "recsys.evaluation.click_metrics": set(),
     "recsys.evaluation.significance": set(),

@@ -11,6 +11,7 @@ from recsys.bundle.contents import Ranked
 from recsys.bundle.manifest import verify
 from recsys.bundle.opened import open_bundle
 from recsys.bundle.publish import publish
+from recsys.errors import ConfigError
 from recsys.model.ranking.ranker import Ranker, RankerConfig
 from recsys.recommender import Recommender
 from recsys.reranking import moments_of
@@ -62,8 +63,9 @@ def test_the_items_are_the_retrievers_and_the_order_is_the_rankers(both, alone):
     assert both.recommend(HISTORY, k=3) == found[:3]
 
 
-def test_more_than_the_candidates_are_ranked_where_more_are_wanted(both):
-    assert len(both.recommend(HISTORY, k=20)) == 20
+def test_more_than_the_ranker_is_handed_cannot_be_asked_for(both):
+    with pytest.raises(ConfigError, match="this bundle's ranker puts 8 items in order: ask for 8 at most"):
+        both.recommend(HISTORY, k=9)
 
 
 def test_a_batch_is_one_by_one(both):
@@ -72,12 +74,12 @@ def test_a_batch_is_one_by_one(both):
         single = both.recommend(history, k=5)
         assert [found.item for found in one] == [found.item for found in single]
         assert [found.score for found in one] == pytest.approx([found.score for found in single], abs=1e-5)
-    assert both.recommend_many([]) == []
+    assert both.recommend_many([], k=5) == []
     assert {found.source for found in both.recommend([], k=5)} == {"popular"}
 
 
 def test_seen_items_stay_away(both):
-    assert not {found.item for found in both.recommend(HISTORY, k=30)} & set(HISTORY)
+    assert not {found.item for found in both.recommend(HISTORY, k=8)} & set(HISTORY)
 
 
 def test_times_reach_the_ranker(both):
@@ -109,9 +111,14 @@ def test_the_ranker_is_part_of_the_bundle(workdir, both, alone):
         assert torch.equal(value, expected[name]), name
 
 
+def test_unknown_times_are_not_read_as_this_very_moment(both):
+    untold, now = both.recommend(HISTORY, k=5), both.recommend(HISTORY, times=[5] * 5, asked=5, k=5)
+    assert [found.score for found in untold] != [found.score for found in now]
+
+
 def test_a_history_without_times_has_no_ages(both):
     clicks = Clicks.of([np.array([3, 4, 5, 6, 7], np.int32), np.zeros(0, np.int32)])
     moments = moments_of(clicks, both.bundle.ranker)
     assert moments.items_HL.tolist() == [[4, 5, 6, 7], [0, 0, 0, 0]]
-    assert not moments.ages_HL.any()
+    assert (moments.ages_HL == -1).all()
     assert moments.lengths_H.tolist() == [4, 0]

@@ -25,7 +25,7 @@ from recsys.durable import sha256_of
 from recsys.errors import BundleError, UserError
 from recsys.section import Section
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST, RECORD, SEAL = "manifest.json", "record.json", "seal"
 FRAME = {MANIFEST, RECORD, SEAL}
 
@@ -41,7 +41,7 @@ class PayloadFile(Section):
 class Manifest(Section):
     """Names, sizes and hashes; file names have no directories in them."""
 
-    format_version: Literal[2] = 2
+    format_version: Literal[3] = 3
     library_version: str
     recommend_metric: Literal["dot", "cosine"]
     """What `recommend` ranks by: the score that was trained."""

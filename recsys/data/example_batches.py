@@ -22,8 +22,8 @@ Int64 = NDArray[np.int64]
 class Moments:
     """Users at moments. Histories lie left-aligned, oldest click first, the rest PADDING.
 
-    `ages_HL` is how long before the moment each click happened, in microseconds; `marks` the values of each feature of
-    the clicks; `context` the values that are known of the moment itself.
+    `ages_HL` is how long before the moment each click happened, in microseconds, -1 where unknown; `marks` the values
+    of each feature of the clicks; `context` the values that are known of the moment itself.
     """
 
     items_HL: Tensor
@@ -41,6 +41,33 @@ class Moments:
             tuple(mark.to(device) for mark in self.marks),
             self.users_H.to(device),
             tuple(values.to(device) for values in self.context),
+        )
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """[H] histories as stretches of flat arrays: `marks` are the features of their clicks; no `times` where unknown."""
+
+    items: NDArray[np.int32]
+    times: Int64 | None
+    marks: tuple[NDArray[np.int32], ...]
+    starts: Int64
+    lengths: Int64
+
+    def moments(self, asked: Int64, users: NDArray[np.integer], context: tuple[NDArray[np.int32], ...]) -> Moments:
+        """At the times `asked`; an age is -1 where it is not known."""
+        items_HL = gather_padded(self.items, self.starts, self.lengths)
+        ages_HL = torch.full_like(items_HL, -1)
+        if self.times is not None:
+            times_HL = gather_padded(self.times, self.starts, self.lengths)
+            ages_HL = (torch.from_numpy(asked)[:, None] - times_HL).clamp(min=0)
+        return Moments(
+            items_HL=items_HL,
+            lengths_H=torch.from_numpy(self.lengths),
+            ages_HL=ages_HL,
+            marks=tuple(gather_padded(mark, self.starts, self.lengths) for mark in self.marks),
+            users_H=torch.from_numpy(users.astype(np.int64)),
+            context=tuple(torch.from_numpy(values.astype(np.int64)) for values in context),
         )
 
 
@@ -87,19 +114,11 @@ class ExampleReader:
         histories = self.dataset.histories
         begins = np.asarray(histories.offsets)[chosen.users]
         starts = np.maximum(begins, chosen.ends - self.max_length)
-        lengths = chosen.ends - starts
-        now_H1 = torch.from_numpy(np.asarray(histories.times[chosen.clicks]))[:, None]
-        return Moments(
-            items_HL=gather_padded(histories.items, starts, lengths),
-            lengths_H=torch.from_numpy(lengths),
-            ages_HL=now_H1 - gather_padded(histories.times, starts, lengths),
-            marks=tuple(gather_padded(feature.values, starts, lengths) for feature in self.dataset.click_features),
-            users_H=torch.from_numpy(chosen.users.astype(np.int64)),
-            context=tuple(
-                torch.from_numpy(feature.values[chosen.clicks].astype(np.int64))
-                for feature in self.dataset.click_features.context
-            ),
-        )
+        features = self.dataset.click_features
+        marks = tuple(feature.values for feature in features)
+        stretches = Stretches(histories.items, histories.times, marks, starts, chosen.ends - starts)
+        context = tuple(feature.values[chosen.clicks] for feature in features.context)
+        return stretches.moments(np.asarray(histories.times[chosen.clicks]), chosen.users, context)
 
     def in_order(self, batch_size: int) -> Iterator[RankingBatch]:
         """All examples, as they are."""

@@ -58,7 +58,7 @@ def _read(
     features = Features(
         feature_of(
             rows[INDEX], rows[column.column], column,
-            num_rows=len(log_ids) + 1, key=f"{key}.features", is_input=column.is_input,
+            num_rows=len(log_ids) + 1, key=f"{key}.features",
         )
         for column in config.features
     )  # fmt: skip

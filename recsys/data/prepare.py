@@ -58,7 +58,7 @@ class Tables:
     clicks: ClickFeatures
 
     @classmethod
-    def of(cls, config: DataConfig, events: Events, catalogued: Catalogued) -> "Tables":
+    def of(cls, config: DataConfig, events: Events, catalogued: Catalogued, trains: NDArray[np.bool_]) -> "Tables":
         rows = catalogued.clicks.rows
         columns = pl.DataFrame([events.extra[name].gather(rows) for name in click_columns(config.events)])
         label = config.events.columns.label
@@ -66,8 +66,16 @@ class Tables:
             items=NO_TABLE if config.items is None else read_item_table(config.items, catalogued.item_ids),
             users=NO_TABLE if config.users is None else read_user_table(config.users, catalogued.user_ids),
             labels=None if label is None else labels_of(columns[label]),
-            clicks=click_features(config.events, columns),
+            clicks=click_features(config.events, columns, trains),
         )
+
+    def warnings(self) -> tuple[str, ...]:
+        refused = 0 if self.labels is None else int((self.labels == 0).sum())
+        told = (
+            f"{refused:,} rows have the label 0: the ranker learns what that means, but the retriever learns, and is "
+            "tested, on every row as a click; leave them out with data.events.keep where that is not wanted"
+        )
+        return (*self.items.warnings, *self.users.warnings, *([told] if refused else []))
 
     def save(self, directory: Path) -> None:
         self.items.features.save(directory)
@@ -97,8 +105,8 @@ def prepare(
     try:
         require_events(events, config.events)
         catalogued = _catalogue(events, clicks)
-        tables = Tables.of(config, events, catalogued)
         split = _split(config.split, cuts, events, catalogued, seed)
+        tables = Tables.of(config, events, catalogued, split.in_training(catalogued.histories))
         _require_targets(config, catalogued.histories, split)
     except DataError as error:
         _refuse(directory.with_name(REFUSED), report, events.rejected)
@@ -226,7 +234,7 @@ def _write(
         items_in_table=tables.items.matched,
         user_table_rows=tables.users.rows,
         users_in_table=tables.users.matched,
-        warnings=report.warnings + tables.items.warnings + tables.users.warnings,
+        warnings=(*report.warnings, *tables.warnings()),
         training_clicks=int(in_training.sum()),
         training_items=int(trained.sum()),
         validation_users=len(split.validation(histories)),

@@ -33,12 +33,13 @@ def labels_of(raw: pl.Series) -> NDArray[np.uint8]:
     return labels.to_numpy()
 
 
-def click_features(config: EventsConfig, columns: pl.DataFrame) -> ClickFeatures:
-    """`columns` of the log, one row a click."""
-    return ClickFeatures(_click_feature(columns[feature.column], feature) for feature in config.features)
+def click_features(config: EventsConfig, columns: pl.DataFrame, trains: NDArray[np.bool_]) -> ClickFeatures:
+    """`columns` of the log, one row a click; numbers are cut by the clicks that train."""
+    cut_by = pl.Series(trains)
+    return ClickFeatures(_click_feature(columns[feature.column], feature, cut_by) for feature in config.features)
 
 
-def _click_feature(raw: pl.Series, column: EventColumn) -> ClickFeature:
+def _click_feature(raw: pl.Series, column: EventColumn, cut_by: pl.Series) -> ClickFeature:
     rows = pl.Series(np.arange(len(raw)))
-    feature = feature_of(rows, raw, column, num_rows=len(raw), key="data.events.features")
+    feature = feature_of(rows, raw, column, num_rows=len(raw), key="data.events.features", cut_by=cut_by)
     return ClickFeature(feature.name, column.is_context, feature.num_values, dense_values(feature), feature.labels)

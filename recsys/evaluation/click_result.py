@@ -51,7 +51,7 @@ def write_predictions(
         metrics=predictions.estimates(resamples=RESAMPLES, seed=0),
         examples=len(examples),
         users=len(np.unique(examples.users)),
-        clicked=float(examples.labels.mean()),
+        clicked=float(examples.labels.mean()) if len(examples) else 0.0,
         without_history=int((examples.ends == begins).sum()),
         unknown_items=int((~dataset.trained_items[examples.items]).sum()),
     )

@@ -22,6 +22,7 @@ from recsys.evaluation.significance import interval
 
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
+CALIBRATION = 3
 CLICK_METRICS = ("AUC", "GAUC", "log loss", "calibration error")
 
 
@@ -40,8 +41,12 @@ class Predictions:
 
     def estimates(self, *, resamples: int, seed: int) -> dict[str, Estimate]:
         """Without a metric that cannot be had: AUC where all labels are one, GAUC where those of each user are."""
+        if not len(self.labels):
+            return {}
         replicates = self.replicates(resamples=resamples, seed=seed)
         values = self.metrics(np.ones(self.num_users))
+        # users drawn anew make bins uneven, so that resampled calibration errors are larger than the one that was found
+        replicates[:, CALIBRATION] += values[CALIBRATION] - replicates[:, CALIBRATION].mean()
         return {
             name: _estimate(value, column[np.isfinite(column)])
             for name, value, column in zip(CLICK_METRICS, values.tolist(), replicates.T, strict=True)

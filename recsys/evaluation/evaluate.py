@@ -15,7 +15,7 @@ from recsys.evaluation.audited import Ranked, audit_ranked
 from recsys.evaluation.calibration import calibrate
 from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.lists import write_lists, write_ranks, write_truth
-from recsys.evaluation.outcome import NAME, REPORT, RETRIEVER, Evaluation, Protocol
+from recsys.evaluation.outcome import NAME, REPORT, RERANKED, RETRIEVER, Evaluation, Protocol
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.report.contents import Calibration
 from recsys.evaluation.report.gather import Background, gather
@@ -93,6 +93,7 @@ def _protocol(ranked: Ranked, model: RetrieverConfig) -> Protocol:
         gaps_floored_to_seconds=model.gaps.floor_seconds,
         calendar_stretches=model.calendar.num_stretches,
         uses_time_of_predicted_click=model.reads_query_time,
+        both_stages_use_it=RERANKED in ranked.systems.told_time,
         users=len(questions),
         users_without_history=int((questions.pasts(1).lengths == 0).sum()),
         targets_never_trained=int((~dataset.trained_items[questions.targets]).sum()),

@@ -56,6 +56,8 @@ class Protocol(Section):
     ties: Literal["the target last"] = "the target last"
     uses_time_of_predicted_click: bool = False
     """The retriever knows when the predicted click happens (`model.query_time`). No baseline does."""
+    both_stages_use_it: bool = False
+    """Both stages know it: by the ranker's positions in time, or by the context of the click."""
     trains_on_validation_clicks: Literal[False] = False
     validation_clicks_in_test_history: Literal[True] = True
     resamples: int
@@ -63,7 +65,9 @@ class Protocol(Section):
 
     @property
     def told_time(self) -> str:
-        return "used by the retriever (query time)" if self.uses_time_of_predicted_click else "not used"
+        if self.uses_time_of_predicted_click:
+            return "used by the retriever (query time)"
+        return "used by both stages, and by no other system (query time)" if self.both_stages_use_it else "not used"
 
 
 class Estimate(Section):

@@ -1,19 +1,20 @@
 """Retrieval, then ranking: the retriever's first items, in the order that the ranker gives them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from recsys.data.example_batches import ExampleReader
-from recsys.data.examples import examples_of
+from recsys.data.example_batches import Moments, Stretches
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.systems import RetrieverScores
 from recsys.model.ranking.ranker import Ranker
 from recsys.model.retriever import Retriever
 from recsys.topk import topk_of_scores
 
+Int64 = NDArray[np.int64]
 AT_ONCE = 32
 """Users whose candidates make one batch."""
 
@@ -33,6 +34,33 @@ class SecondStage:
         return has_context or config.interest.positions.kind == "time"
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What the ranker reads of each user: the readable clicks before the target, as it does when it serves."""
+
+    questions: Questions
+    histories: Stretches
+
+    @classmethod
+    def of(cls, questions: Questions, max_length: int) -> "Asked":
+        clicks, held_out = questions.dataset.histories, questions.held_out
+        known = questions.dataset.known_items[clicks.items]
+        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(known)])
+        begins, ends = before[np.asarray(clicks.offsets)[held_out.users]], before[held_out.positions]
+        starts = np.maximum(begins, ends - max_length)
+        marks = tuple(feature.values[known] for feature in questions.dataset.click_features)
+        return cls(
+            questions, Stretches(np.asarray(clicks.items)[known], clicks.times[known], marks, starts, ends - starts)
+        )
+
+    def moments(self, rows: Int64) -> Moments:
+        held_out, dataset = self.questions.held_out, self.questions.dataset
+        positions, histories = held_out.positions[rows], self.histories
+        chosen = replace(histories, starts=histories.starts[rows], lengths=histories.lengths[rows])
+        context = tuple(feature.values[positions] for feature in dataset.click_features.context)
+        return chosen.moments(np.asarray(dataset.histories.times[positions]), held_out.users[rows], context)
+
+
 class TwoStageScores:
     """The ranker's logits of each user's candidates, and all other items behind them as the retriever has them."""
 
@@ -43,10 +71,7 @@ class TwoStageScores:
         time = ", query time and context" if second.reads_query_time else ""
         self.detail = f"{self.first.detail}; {second.ranker.config.interest.kind} ranks {second.num_candidates}{time}"
         self.candidates = torch.from_numpy(np.array(questions.dataset.candidates))
-        dataset, clicks = questions.dataset, questions.held_out.positions
-        nothing = np.zeros(len(clicks), dtype=np.uint8)
-        asked = examples_of(dataset, clicks, questions.targets.astype(np.int32), nothing)
-        self.reader = ExampleReader(dataset, asked, second.ranker.config.max_length)
+        self.asked = Asked.of(questions, second.ranker.config.max_length)
 
     @torch.no_grad()
     def __call__(self, rows: slice) -> Tensor:
@@ -67,6 +92,6 @@ class TwoStageScores:
         """[U, k], some users at a time."""
         parts = []
         for start in range(0, len(rows), AT_ONCE):
-            moments = self.reader.moments(self.reader.examples.take(rows[start : start + AT_ONCE]))
+            moments = self.asked.moments(rows[start : start + AT_ONCE])
             parts.append(self.second.ranker.of_candidates(moments, items_UK[start : start + AT_ONCE]))
         return torch.cat(parts)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 from torch import Tensor, nn
 
 from recsys.nn.context import SequenceContext
@@ -54,7 +54,7 @@ class LogSpansConfig(Section):
     """Spans in powers of two of a unit; what is shorter than the unit is all the same."""
 
     kind: Literal["log"] = "log"
-    unit_seconds: PositiveFloat = 60.0
+    unit_seconds: float = Field(default=60.0, gt=0.0, le=1e9)
     """Below this a span tells nothing. As coarse as the log's own clock, or coarser."""
 
     @property

@@ -7,6 +7,7 @@ from pathlib import Path
 from recsys.config import RunConfig
 from recsys.data.dataset import MANIFEST, read_manifest
 from recsys.durable import fingerprint, sha256_of
+from recsys.evaluation.click_result import PREDICTIONS, RESULT
 from recsys.evaluation.outcome import LISTS, NAME, RANKS, TRUTH
 from recsys.section import Section, flatten
 from recsys.stages.record import Stage
@@ -98,8 +99,11 @@ def output(stage: Stage, layout: Layout) -> str | None:
     match stage:
         case Stage.PREPARE:
             return read_manifest(product).fingerprint if (product / MANIFEST).is_file() else None
-        case Stage.TRAIN | Stage.RANK:
+        case Stage.TRAIN:
             return _fingerprint_of(sorted((product / "best").glob("*")))
+        case Stage.RANK:
+            files = [*sorted((product / "best").glob("*")), *(product / name for name in (RESULT, PREDICTIONS))]
+            return _fingerprint_of(files) if all(file.is_file() for file in files) else None
         case Stage.EVALUATE:
             files = [product, *(layout.workdir / NAME / name for name in (LISTS, TRUTH, RANKS))]
             return _fingerprint_of([file for file in files if file.is_file()]) if product.is_file() else None

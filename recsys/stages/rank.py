@@ -11,6 +11,7 @@ from recsys.data.examples import PARTS, Examples, Part, labelled_examples
 from recsys.data.sampled_examples import Draw, by_popularity, sampled_examples, uniform
 from recsys.errors import ConfigError
 from recsys.evaluation.click_result import RESULT, ClickResult, write_predictions
+from recsys.model.ranking.ranker import Ranker
 from recsys.model.ranking.store import load_ranker
 from recsys.section import flatten
 from recsys.stages.record import Stage
@@ -73,6 +74,13 @@ def rank(session: Session, *, restart: bool = False) -> RankerTrained:
         result = write_predictions(dataset, examples["test"], logits, directory)
     session.tracker.log_metrics({f"ranker.test.{name}": found.value for name, found in result.metrics.items()})
     return RankerTrained(directory, outcome, result)
+
+
+def require_buildable(session: Session) -> None:
+    """ConfigError where the ranker cannot be built for the dataset: better told before the retriever is trained."""
+    if session.config.ranker is not None:
+        dataset = open_dataset(session.layout.product(Stage.PREPARE))
+        Ranker.for_dataset(session.config.ranker.model, dataset)
 
 
 def _section(session: Session) -> RankerSection:

@@ -11,7 +11,7 @@ from recsys.errors import ConfigError
 from recsys.stages.evaluate import Evaluated, evaluate
 from recsys.stages.index import Published, index
 from recsys.stages.prepare import Prepared, prepare
-from recsys.stages.rank import RankerTrained, rank
+from recsys.stages.rank import RankerTrained, rank, require_buildable
 from recsys.stages.recommend import Recommended, recommend
 from recsys.stages.session import Session
 from recsys.stages.train import Trained, train
@@ -51,8 +51,10 @@ def run(session: Session, *, restart: bool = False, show: Callable[[Result], obj
         show(result)
         return result
 
+    prepared = shown(prepare(session))
+    require_buildable(session)
     return Everything(
-        prepared=shown(prepare(session)),
+        prepared=prepared,
         trained=shown(train(session, restart=restart)),
         ranker=shown(rank(session, restart=restart)) if session.config.ranker is not None else None,
         evaluated=shown(evaluate(session)),

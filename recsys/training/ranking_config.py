@@ -41,6 +41,8 @@ RankerOptimizer = Annotated[AdamWConfig | AdagradConfig, Field(discriminator="ki
 
 
 class RankerTrainingConfig(ScheduleConfig):
+    devices: Literal[1] = 1
+    """A ranker is trained by one process."""
     max_epochs: PositiveInt = 20
     patience: PositiveInt = 2
     batch_size: PositiveInt = 1024

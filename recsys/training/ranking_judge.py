@@ -18,7 +18,9 @@ class RankingJudge:
         self.reader = reader
 
     def __len__(self) -> int:
-        return len(self.reader.examples)
+        """0 where no AUC can be had: without examples of both kinds."""
+        labels = self.reader.examples.labels
+        return len(labels) if len(np.unique(labels)) == 2 else 0
 
     def __call__(self, model: nn.Module) -> float:
         return auc(predict(model, self.reader), self.reader.examples.labels.astype(np.float64))

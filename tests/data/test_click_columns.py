@@ -65,7 +65,16 @@ def test_they_follow_their_clicks(prepared):
     assert told(device) == [["web"], ["app"], ["app"], ["web"], ["tv"], ["web"], [], ["tv"]]
     assert told(liked) == [["false"], ["false"], ["true"], ["true"]] * 2
     assert told(shown) == [["1", "2"], [], ["1"], ["1", "2", "3"], ["2"], ["3"], [], ["1"]]
-    assert told(price) == [["1 to 4.5"], ["1 to 4.5"], ["4.5 to 7"], [], ["4.5 to 7"], ["4.5 to 7"], [], ["1 to 4.5"]]
+    assert told(price) == [
+        ["2.0 to 4.5"],
+        ["2.0 to 4.5"],
+        ["4.5 to 7.0"],
+        [],
+        ["4.5 to 7.0"],
+        ["4.5 to 7.0"],
+        [],
+        ["2.0 to 4.5"],
+    ]
     assert [feature.name for feature in dataset.click_features.context] == ["device"]
 
 

@@ -1,9 +1,16 @@
 """Both stages: the retriever says which items, the ranker in which order."""
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
+from recsys.data.config import DataConfig
+from recsys.data.dataset import open_dataset
+from recsys.data.prepare import prepare
+from recsys.data.simulate import simulate_log
+from recsys.data.simulation_config import SimulationConfig
+from recsys.evaluation.audit.intervention import audit_systems
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.ranking import rank
 from recsys.evaluation.systems import RetrieverScores
@@ -14,6 +21,23 @@ from recsys.model.ranking.ranker import Ranker, RankerConfig
 @pytest.fixture(params=["dataset", "dataset_by_time"])
 def questions(request) -> Questions:
     return Questions.of_test(request.getfixturevalue(request.param), exclude_seen=True)
+
+
+@pytest.fixture
+def prepared_with_ties(tmp_path):
+    def build(split: str):
+        path = tmp_path / "log.parquet"
+        log = simulate_log(SimulationConfig(num_users=80, num_items=40, num_clicks=1_500), path)
+        clicks = pl.read_parquet(log.clicks)
+        day = pl.col("timestamp").dt.truncate("7d") if clicks["timestamp"].dtype.is_temporal() else None
+        floored = day if day is not None else pl.col("timestamp") // 604_800 * 604_800
+        clicks.with_columns(floored.alias("timestamp")).write_parquet(path)
+        prepare(
+            DataConfig.model_validate({"events": {"path": path}, "split": {"kind": split}}), tmp_path / split, seed=0
+        )
+        return open_dataset(tmp_path / split)
+
+    return build
 
 
 def second_of(dataset, num_candidates: int, **positions) -> SecondStage:
@@ -49,9 +73,19 @@ def test_the_order_is_that_of_the_logits_one_by_one(questions, retriever_of):
     lists = lists_of(questions, scorer)
     for row in range(0, len(questions), 7):
         items = torch.from_numpy(lists[row : row + 1, :5].astype(np.int64))
-        with torch.inference_mode():
+        with torch.no_grad():
             logits = scorer._logits(np.array([row]), items)[0]
         assert (logits.diff() <= 1e-5).all()
+
+
+@pytest.mark.parametrize("split", ["leave_last_out", "by_time"])
+def test_the_audit_finds_no_leak_in_an_honest_ranker_whose_clicks_tie(prepared_with_ties, retriever_of, split):
+    dataset = prepared_with_ties(split)
+    questions, retriever = Questions.of_test(dataset, exclude_seen=True), retriever_of(dataset).eval()
+    second = second_of(dataset, 20)
+    system = {"both": lambda asked: TwoStageScores(asked, retriever, second)}
+    verdicts = {finding.verdict for finding in audit_systems(questions, system, seed=0)}
+    assert "leak" not in verdicts
 
 
 def test_a_ranker_that_reads_times_says_so(dataset, retriever_of):

@@ -80,6 +80,35 @@ def test_labels_of_one_kind_are_told(project):
             rank(session)
 
 
+def test_heads_that_do_not_fit_are_told_before_the_retriever_is_trained(project):
+    with (
+        project.session(ranker={"model": {"dim": 10}}, model__dim=24) as session,
+        pytest.raises(ConfigError, match=r"make ranker\.model\.dim a multiple of 8"),
+    ):
+        run(session)
+    assert not any("training on" in told for told in project.told)
+
+
+def test_a_deleted_result_is_made_again(project):
+    for _ in range(2):
+        with project.session(ranker=SMALL) as session:
+            rank(session, restart=True)
+        (project.workdir / "ranker" / "clicks.json").unlink()
+        with project.session(ranker=SMALL) as session:
+            assert rank(session).result.examples > 0
+
+
+def test_validation_labels_of_one_kind_are_no_verdict(project):
+    log = pl.read_parquet(project.log).sort("user_id", "timestamp")
+    last = pl.int_range(pl.len()).over("user_id") >= pl.len().over("user_id") - 2
+    log.with_columns(liked=last | (pl.int_range(pl.len()) % 2 == 0)).write_parquet(project.log)
+    with project.session(data__events__columns={"label": "liked"}, ranker=SMALL) as session:
+        prepare(session)
+        trained = rank(session)
+    assert trained.outcome.validation is None
+    assert list(trained.result.metrics) == ["log loss", "calibration error"]
+
+
 def test_without_a_section_there_is_no_ranker(project):
     with project.session() as session, pytest.raises(ConfigError, match="add a `ranker` section"):
         rank(session)

@@ -114,6 +114,7 @@ def _values(answers: Answers, k: int) -> Float64:
 
 
 def _disagreement(first: Answers, second: Answers, k: int) -> Disagreement:
+    k = min(k, *(int(own.lists["rank"].max() or k) for own in (first, second)))  # type: ignore[arg-type]
     hits, others = first.ranks <= k, second.ranks <= k
     shared = first.lists.join(second.lists, on=["user_id", "item_id"], how="semi")
     # what a rank is worth, however late: between 1 and 2 lies more than between 1,000 and 2,000

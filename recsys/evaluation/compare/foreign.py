@@ -22,7 +22,7 @@ def read_lists(path: Path, asked: pl.DataFrame, k: int) -> pl.DataFrame:
         )
     ids = {column: asked.schema[column] for column in ("user_id", "item_id")}
     for column, wanted in ids.items():
-        if schema[column].is_integer() is not wanted.is_integer():
+        if not (schema[column].is_integer() and wanted.is_integer()) and schema[column] != wanted:
             raise DataError(f"{path}: {column} is {schema[column]}, and that of the run it is compared with {wanted}")
     if not schema["rank"].is_integer():
         raise DataError(f"{path}: rank is {schema['rank']}; it has to be a whole number, 1 for the best")

@@ -40,6 +40,7 @@ class Disagreement(Section):
 
     runs: tuple[str, str]
     k: int
+    """As far as both lists reach."""
     both: int
     """Users whose target both list."""
     only_first: int

@@ -4,14 +4,15 @@
 only afterwards is nothing for the target.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recsys.data.example_batches import Moments, RankingBatch
-from recsys.model.ranking.positions import TARGET, Placement
+from recsys.model.embedding import UNTOLD_SHARE
+from recsys.model.ranking.positions import Placement
 from recsys.model.ranking.shape import RankerShape
 from recsys.model.ranking.vectors import RowVectors, ValueEmbedding
 
@@ -65,14 +66,21 @@ class EventVectors(nn.Module):
         parts = [self.items(moments.items_HL)]
         parts += [embed(values) for embed, values in zip(self.marks, moments.marks, strict=True)]
         if self.placement is not None and self.positions is not None:
-            parts.append(self.positions(self.placement(moments)))
+            parts.append(self.positions(self.placement(self._told(moments))))
         return torch.cat(parts, dim=-1)
+
+    def _told(self, moments: Moments) -> Moments:
+        """In training some histories are read as if nobody told their times: so that one without them can be read."""
+        if not self.training:
+            return moments
+        untold_H1 = torch.rand(len(moments.lengths_H), 1, device=moments.ages_HL.device) < UNTOLD_SHARE
+        return replace(moments, ages_HL=moments.ages_HL.masked_fill(untold_H1, -1))
 
     def _targets(self, batch: RankingBatch, context: tuple[Tensor, ...]) -> Tensor:
         parts, known = [self.items(batch.items_B)], iter(context)
         for embed, is_context in zip(self.marks, self.is_context, strict=True):
             nothing_BD = parts[0].new_zeros(len(batch.items_B), self.dim)
             parts.append(embed(next(known))[batch.owners_B] if is_context else nothing_BD)
-        if self.positions is not None:
-            parts.append(self.positions(torch.full_like(batch.items_B, TARGET)))
+        if self.placement is not None and self.positions is not None:
+            parts.append(self.positions(torch.full_like(batch.items_B, self.placement.target)))
         return torch.cat(parts, dim=-1)

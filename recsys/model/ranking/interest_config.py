@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
+from recsys.errors import ConfigError
 from recsys.model.ranking.interest import BstInterest, DinInterest, Interest, MeanInterest, NoInterest
 from recsys.model.ranking.positions import ByTimeConfig, NoPlacementConfig, PlacementConfig
 from recsys.nn.encoder import EncoderConfig
@@ -29,6 +30,14 @@ class BstConfig(Section):
     pooling: Literal["target", "mean"] = "target"
 
     def build(self, width: int, dropout: float) -> Interest:
+        try:
+            self.mixer.require_fit(width)
+        except ValueError:
+            raise ConfigError(
+                f"ranker.model: an event is {width} numbers wide, one `dim` for its id, for each feature and for its "
+                f"position, and the {self.mixer.num_heads} heads of ranker.model.interest.mixer cannot share them: "
+                f"make ranker.model.dim a multiple of {self.mixer.num_heads}, or change num_heads"
+            ) from None
         encoder = EncoderConfig(
             dim=width,
             num_blocks=self.num_blocks,

@@ -6,22 +6,19 @@ A position is an index per event: [H, L] for the history, and one for the target
 from typing import Annotated, Literal, Protocol
 
 import torch
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 from torch import Tensor
 
 from recsys.data.example_batches import Moments
 from recsys.nn.spans import NUM_BUCKETS, TICKS_PER_SECOND, bucketed
-from recsys.nn.time_buckets import UNKNOWN
 from recsys.section import Section
-
-TARGET = UNKNOWN
-"""The position of the target: no event of a history has it."""
 
 
 class Placement(Protocol):
-    """Positions of the clicks of histories, each from 1 to `num_positions` - 1."""
+    """Positions of the clicks of histories, below `num_positions`; `target` is that of the target alone."""
 
     num_positions: int
+    target: int
 
     def __call__(self, moments: Moments) -> Tensor:
         """-> [H, L]"""
@@ -30,20 +27,20 @@ class Placement(Protocol):
 class ByTime:
     """pos(v) = t(target) - t(v), the paper's, in powers of two of a unit."""
 
-    num_positions = NUM_BUCKETS
+    num_positions, target = NUM_BUCKETS + 1, NUM_BUCKETS
 
     def __init__(self, ticks: int) -> None:
         self.ticks = ticks
 
     def __call__(self, moments: Moments) -> Tensor:
-        return bucketed(moments.ages_HL.clamp(min=0), ticks=self.ticks)
+        return bucketed(moments.ages_HL, ticks=self.ticks)
 
 
 class ByIndex:
     """How many clicks before the target: 1 for the last."""
 
     def __init__(self, max_length: int) -> None:
-        self.num_positions = max_length + 1
+        self.num_positions, self.target = max_length + 1, 0
 
     def __call__(self, moments: Moments) -> Tensor:
         columns_L = torch.arange(moments.items_HL.shape[1], device=moments.items_HL.device)
@@ -54,7 +51,7 @@ class ByTimeConfig(Section):
     """The time from each event to the target, in powers of two of a unit."""
 
     kind: Literal["time"] = "time"
-    unit_seconds: PositiveFloat = 60.0
+    unit_seconds: float = Field(default=60.0, gt=0.0, le=1e9)
     """Below this a difference tells nothing. As coarse as the log's own clock, or coarser."""
 
     def build(self, max_length: int) -> Placement:
