@@ -10,10 +10,9 @@ from recsys.data.dataset import Dataset
 from recsys.data.examples import Examples
 from recsys.durable import replaced_file, write_json
 from recsys.evaluation.clicks import Predictions
-from recsys.evaluation.outcome import Estimate
+from recsys.evaluation.outcome import CLICKS, PREDICTIONS, Estimate
 from recsys.section import Section
 
-RESULT, PREDICTIONS = "clicks.json", "predictions.parquet"
 RESAMPLES = 1_000
 
 
@@ -58,5 +57,5 @@ def write_predictions(
     columns = {"user": examples.users, "item": examples.items, "label": examples.labels, "logit": logits}
     with replaced_file(directory / PREDICTIONS) as temporary:
         pl.DataFrame(columns).write_parquet(temporary)
-    write_json(directory / RESULT, result.model_dump(mode="json"))
+    write_json(directory / CLICKS, result.model_dump(mode="json"))
     return result

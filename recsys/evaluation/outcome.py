@@ -12,6 +12,8 @@ from recsys.section import Section
 
 NAME = "evaluation"
 LISTS, TRUTH, RANKS = "lists.parquet", "truth.parquet", "ranks.parquet"
+CLICKS, PREDICTIONS = "clicks.json", "predictions.parquet"
+"""What a ranker's stage leaves beside its model."""
 REPORT = "report.html"
 SIGNIFICANT = 0.05
 """An adjusted p value below it is called a difference."""

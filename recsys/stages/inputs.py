@@ -7,8 +7,7 @@ from pathlib import Path
 from recsys.config import RunConfig
 from recsys.data.dataset import MANIFEST, read_manifest
 from recsys.durable import fingerprint, sha256_of
-from recsys.evaluation.click_result import PREDICTIONS, RESULT
-from recsys.evaluation.outcome import LISTS, NAME, RANKS, TRUTH
+from recsys.evaluation.outcome import CLICKS, LISTS, NAME, PREDICTIONS, RANKS, TRUTH
 from recsys.section import Section, flatten
 from recsys.stages.record import Stage
 from recsys.stages.suited import left_to_the_log
@@ -102,7 +101,7 @@ def output(stage: Stage, layout: Layout) -> str | None:
         case Stage.TRAIN:
             return _fingerprint_of(sorted((product / "best").glob("*")))
         case Stage.RANK:
-            files = [*sorted((product / "best").glob("*")), *(product / name for name in (RESULT, PREDICTIONS))]
+            files = [*sorted((product / "best").glob("*")), *(product / name for name in (CLICKS, PREDICTIONS))]
             return _fingerprint_of(files) if all(file.is_file() for file in files) else None
         case Stage.EVALUATE:
             files = [product, *(layout.workdir / NAME / name for name in (LISTS, TRUTH, RANKS))]

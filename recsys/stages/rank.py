@@ -10,7 +10,8 @@ from recsys.data.example_batches import ExampleReader
 from recsys.data.examples import PARTS, Examples, Part, labelled_examples
 from recsys.data.sampled_examples import Draw, by_popularity, sampled_examples, uniform
 from recsys.errors import ConfigError
-from recsys.evaluation.click_result import RESULT, ClickResult, write_predictions
+from recsys.evaluation.click_result import ClickResult, write_predictions
+from recsys.evaluation.outcome import CLICKS
 from recsys.model.ranking.ranker import Ranker
 from recsys.model.ranking.store import load_ranker
 from recsys.section import flatten
@@ -53,7 +54,7 @@ def rank(session: Session, *, restart: bool = False) -> RankerTrained:
     elif session.is_current(Stage.RANK):
         outcome = read_outcome(directory)
         assert outcome is not None
-        return RankerTrained(directory, outcome, ClickResult.read(directory / RESULT, remedy="run it again"))
+        return RankerTrained(directory, outcome, ClickResult.read(directory / CLICKS, remedy="run it again"))
     session.demand_unaltered(Stage.RANK)
     dataset = open_dataset(session.layout.product(Stage.PREPARE))
     examples = _examples(session, section, dataset)
