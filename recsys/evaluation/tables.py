@@ -39,7 +39,7 @@ def _verdict(evaluation: Evaluation) -> list[str]:
     assert found is not None
     lines = [f"against    {TITLES[best]}, the best of the others: {_difference(found)}"]
     both = evaluation.comparison(RETRIEVER, RERANKED, metric)
-    return [*lines, *([] if both is None else [f"           {TITLES[RERANKED]}: {_difference(both)}"])]
+    return [*lines, *([] if both is None else [f"           less {TITLES[RERANKED]}: {_difference(both)}"])]
 
 
 def _difference(found: Comparison) -> str:
