@@ -5,16 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from recsys.data.example_batches import Moments, Stretches
-from recsys.model.ranking.ranker import Ranker
+from recsys.model.ranking.ranker import Ranker, candidate_logits
 from recsys.rules import Clicks
 from recsys.topk import NOTHING, TopK
 
 Int64 = NDArray[np.int64]
-AT_ONCE = 32
-"""Users whose candidates make one batch."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +25,13 @@ class Reranker:
     @torch.inference_mode()
     def __call__(self, clicks: Clicks, found: TopK, k: int) -> TopK:
         """Of the items found for each user of `clicks` the k most probable, with the probability of a click."""
-        parts = [
-            self._some(clicks.rows(start, start + AT_ONCE), found.indices_UK[start : start + AT_ONCE], k)
-            for start in range(0, len(clicks), AT_ONCE)
-        ]
-        nothing = [TopK(found.indices_UK[:0, :k], found.scores_UK[:0, :k])] if not parts else []
-        both = [*parts, *nothing]
-        return TopK(torch.cat([part.indices_UK for part in both]), torch.cat([part.scores_UK for part in both]))
-
-    def _some(self, clicks: Clicks, items_UK: Tensor, k: int) -> TopK:
-        items_UK = items_UK.to(self.device)
-        scores_UK = self.ranker.of_candidates(moments_of(clicks, self.ranker), items_UK).sigmoid()
-        best = scores_UK.masked_fill(items_UK == 0, NOTHING).sort(dim=1, descending=True, stable=True)
-        return TopK(items_UK.gather(1, best.indices)[:, :k], best.values[:, :k])
+        items_UK = found.indices_UK.to(self.device)
+        logits_UK = candidate_logits(
+            self.ranker, items_UK, lambda rows: moments_of(clicks.rows(rows.start, rows.stop), self.ranker)
+        )
+        best = logits_UK.masked_fill(items_UK == 0, NOTHING).sort(dim=1, descending=True, stable=True)
+        ranked_UK = items_UK.gather(1, best.indices)
+        return TopK(ranked_UK[:, :k], best.values.sigmoid().masked_fill(ranked_UK == 0, NOTHING)[:, :k])
 
 
 def moments_of(clicks: Clicks, ranker: Ranker) -> Moments:

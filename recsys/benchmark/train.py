@@ -16,8 +16,8 @@ from recsys.errors import ConfigError
 from recsys.model.losses import chunk_positions
 from recsys.model.objectives import FullSoftmaxConfig
 from recsys.training.engine import train
-from recsys.training.fit import RetrievalJob, build_batches, build_task
 from recsys.training.hardware import Hardware, choose_hardware
+from recsys.training.retrieval_job import RetrievalJob, build_batches, build_task
 from recsys.training.stopwatch import Stopwatch
 
 ENDLESS = {"max_epochs": 10**6, "max_minutes": None, "patience": 10**6}

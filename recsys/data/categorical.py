@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from recsys.data.events.ids import texts_of
-from recsys.data.feature_column import EventColumn, FeatureColumn
+from recsys.data.feature_column import CategoricalColumn
 from recsys.data.feature_table import Feature
 from recsys.errors import DataError
 
@@ -16,7 +16,7 @@ ROW = "\0row"
 def feature_of(
     rows: pl.Series,
     values: pl.Series,
-    column: FeatureColumn | EventColumn,
+    column: CategoricalColumn,
     *,
     num_rows: int,
     key: str,
@@ -34,7 +34,7 @@ def feature_of(
     counts = np.bincount(sorted_pairs[ROW].to_numpy(), minlength=num_rows)
     return Feature(
         name=column.column,
-        is_input=getattr(column, "is_input", True),
+        is_input=True,
         num_values=len(labels) + 1,
         values=sorted_pairs["value"].cast(pl.Int32).to_numpy(),
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
@@ -42,9 +42,7 @@ def feature_of(
     )
 
 
-def _pairs(
-    rows: pl.Series, values: pl.Series, column: FeatureColumn | EventColumn, key: str, cut_by: pl.Series
-) -> pl.DataFrame:
+def _pairs(rows: pl.Series, values: pl.Series, column: CategoricalColumn, key: str, cut_by: pl.Series) -> pl.DataFrame:
     """Each row with each of its labels, once."""
     if column.buckets is not None:
         values = _bucketed(values, column.buckets, key, cut_by)

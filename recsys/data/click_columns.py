@@ -53,7 +53,7 @@ class ClickFeatures:
 
     @classmethod
     def open(cls, directory: Path) -> "ClickFeatures":
-        """None where the dataset has no file of them."""
+        """Empty where the dataset has no file of them."""
         if not (directory / FILE).exists():
             return cls()
         entries: list[Entry] = json.loads((directory / FILE).read_text(encoding="utf-8"))

@@ -67,19 +67,12 @@ def labelled_examples(dataset: Dataset, part: Part) -> Examples:
 
 def examples_of(dataset: Dataset, clicks: Int64, items: NDArray[np.int32], labels: NDArray[np.uint8]) -> Examples:
     """Whether each item is clicked at the moment of each click."""
-    users = users_of_clicks(dataset)[clicks]
-    return Examples(clicks, users, moment_begins(dataset)[clicks], items, labels)
-
-
-def users_of_clicks(dataset: Dataset) -> NDArray[np.int32]:
-    """[clicks] whose each is."""
-    lengths = dataset.histories.lengths
-    return np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+    return Examples(clicks, dataset.histories.users[clicks], moment_begins(dataset)[clicks], items, labels)
 
 
 def moment_begins(dataset: Dataset) -> Int64:
     """[clicks] the place of the first click of the same user at the same time."""
-    times, users = np.asarray(dataset.histories.times), users_of_clicks(dataset)
+    times, users = np.asarray(dataset.histories.times), dataset.histories.users
     is_first = np.ones(len(times), dtype=bool)
     is_first[1:] = (times[1:] != times[:-1]) | (users[1:] != users[:-1])
     return np.maximum.accumulate(np.where(is_first, np.arange(len(times)), 0))

@@ -1,7 +1,7 @@
 """The item table and the user table, as far as they speak of the log's items and users."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -9,7 +9,8 @@ import polars as pl
 from recsys.data.categorical import feature_of
 from recsys.data.events.ids import texts_of, whole_numbers
 from recsys.data.events.table import Tables, read_tables
-from recsys.data.feature_table import Features, Owner
+from recsys.data.feature_column import FeatureColumn
+from recsys.data.feature_table import Feature, Features, Owner
 from recsys.data.features_config import ItemTableConfig, TableOfIds, UserTableConfig
 from recsys.data.titles import Titles
 from recsys.data.vocabulary import INTEGER
@@ -55,15 +56,14 @@ def _read(
     every = tables.frame.with_columns(ids.alias(id_column))
     table = every.unique(id_column, keep="first", maintain_order=True)
     rows = known.join(table, on=id_column, how="inner", maintain_order="left")
-    features = Features(
-        feature_of(
-            rows[INDEX], rows[column.column], column,
-            num_rows=len(log_ids) + 1, key=f"{key}.features",
-        )
-        for column in config.features
-    )  # fmt: skip
+    features = Features(_feature(rows, column, len(log_ids) + 1, f"{key}.features") for column in config.features)
     warnings = (*tables.warnings, *_warnings(tables, config, owner, rows.height, every.height - table.height))
     return rows, IdTable(None, features, tables.frame.height, rows.height, warnings)
+
+
+def _feature(rows: pl.DataFrame, column: FeatureColumn, num_rows: int, key: str) -> Feature:
+    feature = feature_of(rows[INDEX], rows[column.column], column, num_rows=num_rows, key=key)
+    return replace(feature, is_input=column.is_input)
 
 
 def _warnings(tables: Tables, config: TableOfIds, owner: Owner, matched: int, repeated: int) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Every click of every user in three flat arrays, memory-mapped, sorted by (user, time, order of input)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,11 @@ class Histories:
     @property
     def num_events(self) -> int:
         return len(self.items)
+
+    @cached_property
+    def users(self) -> NDArray[np.int32]:
+        """[clicks] whose each is."""
+        return np.repeat(np.arange(len(self.offsets) - 1, dtype=np.int32), self.lengths)
 
     @property
     def lengths(self) -> Int64:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.data.dataset import Dataset
-from recsys.data.examples import Examples, Part, examples_of, moment_begins, part_of_clicks, users_of_clicks
+from recsys.data.examples import Examples, Part, examples_of, moment_begins, part_of_clicks
 
 Int64 = NDArray[np.int64]
 ROUNDS = 20
@@ -43,7 +43,7 @@ class Seen:
     """Whether a user had clicked an item strictly before the time of a click."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self.users, self.begins = users_of_clicks(dataset), moment_begins(dataset)
+        self.users, self.begins = dataset.histories.users, moment_begins(dataset)
         self.num_items = len(dataset.items) + 1
         keys = self._keys(self.users, np.asarray(dataset.histories.items))
         self.keys, self.first = np.unique(keys, return_index=True)

@@ -4,19 +4,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from recsys.data.example_batches import Moments, Stretches
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.systems import RetrieverScores
-from recsys.model.ranking.ranker import Ranker
+from recsys.model.encoding import Readable
+from recsys.model.ranking.ranker import Ranker, candidate_logits
 from recsys.model.retriever import Retriever
 from recsys.topk import topk_of_scores
-
-Int64 = NDArray[np.int64]
-AT_ONCE = 32
-"""Users whose candidates make one batch."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +39,15 @@ class Asked:
 
     @classmethod
     def of(cls, questions: Questions, max_length: int) -> "Asked":
-        clicks, held_out = questions.dataset.histories, questions.held_out
-        known = questions.dataset.known_items[clicks.items]
-        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(known)])
-        begins, ends = before[np.asarray(clicks.offsets)[held_out.users]], before[held_out.positions]
-        starts = np.maximum(begins, ends - max_length)
-        marks = tuple(feature.values[known] for feature in questions.dataset.click_features)
-        return cls(
-            questions, Stretches(np.asarray(clicks.items)[known], clicks.times[known], marks, starts, ends - starts)
+        dataset, held_out = questions.dataset, questions.held_out
+        found = Readable.of(
+            dataset.histories, held_out.users, held_out.positions, max_length=max_length, known_V=dataset.known_items
         )
+        items, times = found.columns(dataset.histories.items), found.columns(dataset.histories.times)
+        marks = tuple(found.columns(feature.values) for feature in dataset.click_features)
+        return cls(questions, Stretches(items, times, marks, found.starts, found.lengths))
 
-    def moments(self, rows: Int64) -> Moments:
+    def moments(self, rows: slice) -> Moments:
         held_out, dataset = self.questions.held_out, self.questions.dataset
         positions, histories = held_out.positions[rows], self.histories
         chosen = replace(histories, starts=histories.starts[rows], lengths=histories.lengths[rows])
@@ -82,16 +76,15 @@ class TwoStageScores:
             candidates_V=self.candidates,
             exclusions=self.questions.exclusions(rows),
         )
-        logits = self._logits(np.arange(rows.start, rows.start + len(scores)), best.indices_UK)
+        logits = candidate_logits(
+            self.second.ranker, best.indices_UK, lambda own: self.asked.moments(_within(rows, own))
+        )
         behind = scores - scores.amax(dim=1, keepdim=True) - 1.0
         ahead = logits - logits.amin(dim=1, keepdim=True)
         # where fewer are left, 0 stands in their place: padding, which nobody gets
         return behind.scatter(1, best.indices_UK, ahead)
 
-    def _logits(self, rows: np.ndarray, items_UK: Tensor) -> Tensor:
-        """[U, k], some users at a time."""
-        parts = []
-        for start in range(0, len(rows), AT_ONCE):
-            moments = self.asked.moments(rows[start : start + AT_ONCE])
-            parts.append(self.second.ranker.of_candidates(moments, items_UK[start : start + AT_ONCE]))
-        return torch.cat(parts)
+
+def _within(rows: slice, own: slice) -> slice:
+    """Rows of all, by their places among some."""
+    return slice(rows.start + own.start, min(rows.start + own.stop, rows.stop))

@@ -1,6 +1,7 @@
 """Many histories to user vectors, a token budget at a time. What inference, validation and evaluation share."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from recsys.data.histories import Histories
 from recsys.model.retriever import Retriever
 
 Int64 = NDArray[np.int64]
+T = TypeVar("T", bound=np.generic)
 # On the CPU a batch's activations stay in cache; on a GPU it has to keep every core busy.
 BATCH_TOKENS = {"cpu": 1 << 12, "cuda": 1 << 16}
 
@@ -33,6 +35,34 @@ class Pasts:
         return len(self.starts)
 
 
+@dataclass(frozen=True)
+class Readable:
+    """Stretches of the clicks that are `kept`; None where all of them are."""
+
+    kept: NDArray[np.bool_] | None
+    starts: Int64
+    lengths: Int64
+
+    @classmethod
+    def of(
+        cls, histories: Histories, users: Int64, ends: Int64, *, max_length: int, known_V: NDArray[np.bool_]
+    ) -> "Readable":
+        """Each user's last `max_length` clicks on known items before the one at position `ends`."""
+        begins = np.asarray(histories.offsets)[users]
+        if known_V[1:].all():
+            starts = np.maximum(begins, ends - max_length)
+            return cls(None, starts, ends - starts)
+        # a known click's place among the known ones is a prefix sum, so skipping costs one pass and no loop
+        kept = known_V[histories.items]
+        before = np.concatenate([[0], np.cumsum(kept)])
+        starts = np.maximum(before[begins], before[ends] - max_length)
+        return cls(kept, starts, before[ends] - starts)
+
+    def columns(self, values: NDArray[T]) -> NDArray[T]:
+        """[clicks, ...] values in whose stretches the clicks lie; a copy only where some are skipped."""
+        return values if self.kept is None else np.asarray(values)[self.kept]
+
+
 def recent_pasts(
     histories: Histories,
     users: Int64,
@@ -46,18 +76,10 @@ def recent_pasts(
 
     Their times, and those at `ends`, come along only for a model that reads times: to skip clicks is to copy the log's.
     """
-    times = histories.times if reads_times else None
-    asked = None if times is None else np.asarray(times[ends])
-    begins = np.asarray(histories.offsets)[users]
-    if known_V[1:].all():
-        starts = np.maximum(begins, ends - max_length)
-        return Pasts(histories.items, times, starts, ends - starts, asked)
-    # a known click's place among the known ones is a prefix sum, so skipping costs one pass and no loop
-    known = known_V[histories.items]
-    before = np.concatenate([[0], np.cumsum(known)])
-    starts = np.maximum(before[begins], before[ends] - max_length)
-    known_times = None if times is None else times[known]
-    return Pasts(np.asarray(histories.items)[known], known_times, starts, before[ends] - starts, asked)
+    found = Readable.of(histories, users, ends, max_length=max_length, known_V=known_V)
+    times = found.columns(histories.times) if reads_times else None
+    asked = np.asarray(histories.times[ends]) if reads_times else None
+    return Pasts(found.columns(histories.items), times, found.starts, found.lengths, asked)
 
 
 @torch.inference_mode()

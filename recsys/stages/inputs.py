@@ -12,6 +12,7 @@ from recsys.section import Section, flatten
 from recsys.stages.record import Stage
 from recsys.stages.suited import left_to_the_log
 from recsys.training.identity import Identity
+from recsys.training.ranking_config import SampledConfig
 
 READS = {
     Stage.PREPARE: (),
@@ -46,7 +47,8 @@ def reads(stage: Stage, config: RunConfig) -> tuple[Stage, ...]:
     """Whose products a stage reads."""
     if config.ranker is None:
         return READS[stage]
-    draws = getattr(config.ranker.examples, "source", None) == "retriever"
+    examples = config.ranker.examples
+    draws = isinstance(examples, SampledConfig) and examples.source == "retriever"
     return (
         *READS[stage],
         *([Stage.TRAIN] if stage is Stage.RANK and draws else []),

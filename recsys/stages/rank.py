@@ -22,7 +22,7 @@ from recsys.training.engine import fit
 from recsys.training.outcome import BEST, TrainingOutcome, load_best, read_outcome
 from recsys.training.ranker_section import RankerSection
 from recsys.training.ranking_config import SampledConfig
-from recsys.training.ranking_fit import RankingJob
+from recsys.training.ranking_job import RankingJob
 from recsys.training.ranking_judge import predict
 from recsys.training.retrieved_negatives import from_retriever
 

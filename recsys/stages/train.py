@@ -12,10 +12,10 @@ from recsys.section import flatten
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
 from recsys.stages.suited import choices, suited
-from recsys.training.engine import forget
-from recsys.training.fit import RetrievalJob, fit_retriever
+from recsys.training.engine import fit, forget
 from recsys.training.outcome import TrainingOutcome, load_best, read_outcome
 from recsys.training.reporting import EpochRecord
+from recsys.training.retrieval_job import RetrievalJob
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ def train(session: Session, *, restart: bool = False) -> Trained:
     _require_validation(job)
     with session.recording(Stage.TRAIN):
         session.tracker.log_params(flatten(config) | _facts(dataset))
-        outcome = fit_retriever(job, restart=restart, tell=session.tell, on_epoch=log_to(session))
+        outcome = fit(job, restart=restart, tell=session.tell, on_epoch=log_to(session))
         if config.training.refit:
             session.tell(f"once more, with the validation clicks, {outcome.best_epoch} epochs")
-            fit_retriever(refit_job(job, outcome, refit_directory(session)), tell=session.tell)
+            fit(refit_job(job, outcome, refit_directory(session)), tell=session.tell)
     return Trained(directory, outcome)
 
 

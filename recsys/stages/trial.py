@@ -10,8 +10,7 @@ from recsys.section import flatten
 from recsys.stages.session import Session
 from recsys.stages.suited import suited
 from recsys.stages.train import job_of, log_to
-from recsys.training.engine import forget
-from recsys.training.fit import fit_retriever
+from recsys.training.engine import fit, forget
 from recsys.training.reporting import EpochRecord
 from recsys.training.tuning import Finished, Pruned, Search, Values
 
@@ -66,7 +65,7 @@ class TrialRun:
 
             job = job_of(config, self.dataset, self.directory / MODEL)
             try:
-                outcome = fit_retriever(job, tell=session.tell, on_epoch=on_epoch)
+                outcome = fit(job, tell=session.tell, on_epoch=on_epoch)
             except Pruned:
                 session.close("KILLED")
                 return self.search.prune(minutes=self.minutes)

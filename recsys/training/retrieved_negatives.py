@@ -46,7 +46,7 @@ def vectors_before(dataset: Dataset, retriever: Retriever) -> Tensor:
     """[clicks, D] the user as known just before each click; zero before a stretch's first. In half precision."""
     histories, config = dataset.histories, retriever.config
     starts, stops = _stretches(np.asarray(histories.offsets), config.max_length)
-    vectors_CD = torch.zeros(histories.num_events + 1, config.dim, dtype=torch.float16)
+    vectors_CD = torch.zeros(histories.num_events, config.dim, dtype=torch.float16)
     order = np.argsort(stops - starts, kind="stable")
     retriever.eval()
     for rows in length_buckets((stops - starts)[order], BATCH_TOKENS["cpu"]):
@@ -59,7 +59,7 @@ def vectors_before(dataset: Dataset, retriever: Retriever) -> Tensor:
         inside_BL = torch.arange(items_BL.shape[1]) < torch.from_numpy(lengths)[:, None] - 1
         places_BL = torch.from_numpy(starts[chosen])[:, None] + 1 + torch.arange(items_BL.shape[1])
         vectors_CD[places_BL[inside_BL]] = hidden_BLD[inside_BL].half()
-    return vectors_CD[:-1]
+    return vectors_CD
 
 
 def _times(dataset: Dataset, retriever: Retriever, starts: Int64, lengths: Int64) -> tuple[Tensor, ...]:

@@ -14,7 +14,7 @@ from recsys.data.dataset import Dataset, open_dataset
 from recsys.data.prepare import prepare
 from recsys.model.retriever import RetrieverConfig
 from recsys.training.config import TrainingConfig
-from recsys.training.fit import RetrievalJob
+from recsys.training.retrieval_job import RetrievalJob
 
 SMALL, LARGE = 3_416, 1_000_000
 USERS, CLICKS = 20_000, 2_000_000

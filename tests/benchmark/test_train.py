@@ -10,7 +10,7 @@ from recsys.benchmark.train import benchmark_training
 from recsys.data.batches import Shard
 from recsys.errors import ConfigError
 from recsys.training.clock import Clock
-from recsys.training.fit import build_batches
+from recsys.training.retrieval_job import build_batches
 from recsys.training.stopwatch import LEAST_STEPS, PARTS, Lap
 from recsys.training.validation import Validator
 from tests.training.conftest import changed, job  # noqa: F401

@@ -12,7 +12,8 @@ from recsys.data.feature_table import Features
 from recsys.model.objectives import ObjectiveConfig
 from recsys.model.retriever import Retriever, RetrieverConfig
 from recsys.training.config import TrainingConfig
-from recsys.training.fit import RetrievalJob, fit_retriever
+from recsys.training.engine import fit
+from recsys.training.retrieval_job import RetrievalJob
 
 ITEMS, DIM = 40, 8
 FULL = {"kind": "softmax"}
@@ -118,5 +119,5 @@ def test_training_lowers_the_loss(config, small_dataset, tmp_path: Path):
         seed=3,
         directory=tmp_path / "model",
     )
-    history = fit_retriever(job, tell=lambda _: None).history
+    history = fit(job, tell=lambda _: None).history
     assert history[-1].loss < 0.99 * history[0].loss

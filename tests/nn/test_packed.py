@@ -10,8 +10,9 @@ from recsys.model.retriever import Retriever, RetrieverConfig
 from recsys.nn.context import Packing
 from recsys.nn.mixers import packed as module
 from recsys.nn.mixers.packed import has_kernel, packed_attention
-from recsys.training.fit import build_batches, build_task, fit_retriever
+from recsys.training.engine import fit
 from recsys.training.layouts import packed, padded
+from recsys.training.retrieval_job import build_batches, build_task
 from tests.training.conftest import changed, job, weights  # noqa: F401
 
 LENGTHS = torch.tensor([3, 1, 5, 4])
@@ -71,7 +72,7 @@ def test_the_gradient_is_the_same(job):  # noqa: F811
 def test_packed_training_is_padded_training(changed, tmp_path):  # noqa: F811
     jobs = [changed({"layout": kind}, {"dropout": 0.0}, directory=tmp_path / kind) for kind in ("padded", "packed")]
     for one in jobs:
-        fit_retriever(one, tell=lambda _: None)
+        fit(one, tell=lambda _: None)
     for name, value in weights(jobs[0].directory).items():
         torch.testing.assert_close(weights(jobs[1].directory)[name], value, atol=1e-4, rtol=1e-3)
 

@@ -8,7 +8,7 @@ import torch
 
 from recsys.model.retriever import RetrieverConfig
 from recsys.training.config import TrainingConfig
-from recsys.training.fit import RetrievalJob
+from recsys.training.retrieval_job import RetrievalJob
 
 MODEL = {"dim": 8, "max_length": 6, "num_blocks": 1, "dropout": 0.3}
 TRAINING = {"max_epochs": 3, "batch_tokens": 64, "device": "cpu", "threads": 1, "patience": 9, "average_decay": 0.9}

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from recsys.training.averaging import WeightAverage
-from recsys.training.fit import build_task, fit_retriever
+from recsys.training.engine import fit
 from recsys.training.outcome import load_best
+from recsys.training.retrieval_job import build_task
 from recsys.training.validation import Validator
 
 
@@ -46,7 +47,7 @@ def test_what_is_kept_is_what_was_validated(changed, monkeypatch):
 
     monkeypatch.setattr(Validator, "__call__", judge)
     job = changed({"average_decay": 0.99})
-    outcome = fit_retriever(job, tell=lambda _: None)
+    outcome = fit(job, tell=lambda _: None)
     kept = load_best(job.directory).state_dict()
     for name, value in judged[outcome.best_epoch - 1].items():
         assert torch.equal(kept[name], value), name
@@ -54,7 +55,7 @@ def test_what_is_kept_is_what_was_validated(changed, monkeypatch):
 
 def test_it_does_not_change_what_is_trained(changed, tmp_path):
     losses = [
-        [record.loss for record in fit_retriever(changed({"average_decay": decay}, directory=tmp_path / name)).history]
+        [record.loss for record in fit(changed({"average_decay": decay}, directory=tmp_path / name)).history]
         for name, decay in (("with", 0.9), ("without", 0.0))
     ]
     assert losses[0] == losses[1]

@@ -12,9 +12,10 @@ from recsys.errors import Interrupted
 from recsys.model.losses import softmax_loss
 from recsys.nn.context import Packing
 from recsys.nn.mixers.packed import packed_attention
-from recsys.training.fit import build_batches, fit_retriever
+from recsys.training.engine import fit
 from recsys.training.loaders import EpochLoader
 from recsys.training.progress import Progress
+from recsys.training.retrieval_job import build_batches
 from recsys.training.retrieval_task import RetrievalTask
 from tests.training.conftest import weights
 from tests.training.test_resume import signalled_at
@@ -35,7 +36,7 @@ def cuda():
 @pytest.mark.parametrize("score", ["dot", "cosine"])
 def test_training_in_bf16_learns(changed, objective, score):
     training = {**CUDA, "objective": {"kind": objective}, "optimizer": {"learning_rate": 0.01}, "max_epochs": 6}
-    history = fit_retriever(changed(training, {"score": {"kind": score}}), tell=lambda _: None).history
+    history = fit(changed(training, {"score": {"kind": score}}), tell=lambda _: None).history
     assert history[-1].loss < history[0].loss
 
 
@@ -47,7 +48,7 @@ def test_no_step_but_an_epochs_last_waits_for_the_device(changed, monkeypatch, o
     monkeypatch.setattr(RetrievalTask, "on_train_batch_start", begin)
     monkeypatch.setattr(RetrievalTask, "on_train_batch_end", lambda *_: torch.cuda.set_sync_debug_mode("default"))
     training = {**CUDA, "objective": {"kind": objective}, "max_epochs": 2, "checkpoint_minutes": 1e9}
-    assert fit_retriever(changed(training), tell=lambda _: None).steps > 2
+    assert fit(changed(training), tell=lambda _: None).steps > 2
 
 
 @pytest.mark.parametrize("place", [MappedClicks, ResidentClicks])
@@ -74,18 +75,18 @@ def test_a_small_log_lies_on_the_device(job):
 
 @pytest.mark.filterwarnings("ignore")  # the compiler's own
 def test_a_compiled_encoder_learns(changed):
-    history = fit_retriever(changed({**CUDA, "compile": True, "max_epochs": 6}), tell=lambda _: None).history
+    history = fit(changed({**CUDA, "compile": True, "max_epochs": 6}), tell=lambda _: None).history
     assert history[-1].loss < history[0].loss
 
 
 def test_a_resumed_run_ends_near_the_uninterrupted_one(changed, tmp_path, monkeypatch):
     whole, job = (changed(CUDA, directory=tmp_path / name) for name in ("whole", "stopped"))
-    outcome = fit_retriever(whole, tell=lambda _: None)
+    outcome = fit(whole, tell=lambda _: None)
     with monkeypatch.context() as patch:
         signalled_at(outcome.steps // 2, signal.SIGTERM, patch)
         with pytest.raises(Interrupted):
-            fit_retriever(job, tell=lambda _: None)
-    assert fit_retriever(job, tell=lambda _: None).steps == outcome.steps
+            fit(job, tell=lambda _: None)
+    assert fit(job, tell=lambda _: None).steps == outcome.steps
     for name, value in weights(whole.directory).items():
         torch.testing.assert_close(weights(job.directory)[name], value, atol=2e-2, rtol=2e-2)
 
@@ -120,5 +121,5 @@ def test_training_on_packed_rows_learns_as_on_padded_ones(changed, tmp_path):
     losses = []
     for layout in ("padded", "packed"):
         job = changed({**CUDA, "layout": layout}, {"dropout": 0.0, "dim": 16}, directory=tmp_path / layout)
-        losses.append(fit_retriever(job, tell=lambda _: None).history[-1].loss)
+        losses.append(fit(job, tell=lambda _: None).history[-1].loss)
     assert losses[1] == pytest.approx(losses[0], rel=0.02)

@@ -7,11 +7,12 @@ from recsys.data.batches import Shard, TrainingBatches
 from recsys.errors import ConfigError, UserError
 from recsys.model.store import load_retriever, save_retriever
 from recsys.training.config import OptimizerConfig, TrainingConfig
-from recsys.training.fit import build_batches, build_task, fit_retriever
+from recsys.training.engine import fit
 from recsys.training.hardware import choose_hardware
 from recsys.training.optimizer import build_optimizer, learning_rate
 from recsys.training.outcome import load_best
 from recsys.training.progress import Progress
+from recsys.training.retrieval_job import build_batches, build_task
 from recsys.training.validation import Validator
 from tests.training.conftest import weights
 
@@ -22,9 +23,7 @@ def quiet(message: str) -> None:
 
 def test_the_loss_falls_and_every_epoch_is_told(changed, small_dataset):
     told = []
-    outcome = fit_retriever(
-        changed({"max_epochs": 8, "optimizer": {"learning_rate": 0.02}}), tell=quiet, on_epoch=told.append
-    )
+    outcome = fit(changed({"max_epochs": 8, "optimizer": {"learning_rate": 0.02}}), tell=quiet, on_epoch=told.append)
     assert outcome.history[-1].loss < 0.99 * outcome.history[0].loss
     assert tuple(told) == outcome.history
     trained = small_dataset.split.train_end - small_dataset.histories.offsets[:-1]
@@ -33,7 +32,7 @@ def test_the_loss_falls_and_every_epoch_is_told(changed, small_dataset):
 
 def test_the_best_weights_are_the_ones_kept(changed):
     job = changed({"max_epochs": 6, "optimizer": {"learning_rate": 0.05}})
-    outcome = fit_retriever(job, tell=quiet)
+    outcome = fit(job, tell=quiet)
     measured = [record.validation for record in outcome.history]
     assert outcome.validation == max(measured)
     assert outcome.best_epoch == 1 + measured.index(max(measured))
@@ -42,13 +41,13 @@ def test_the_best_weights_are_the_ones_kept(changed):
 
 
 def test_training_stops_when_the_best_stays_the_best(changed):
-    outcome = fit_retriever(changed({"max_epochs": 50, "patience": 2, "optimizer": {"learning_rate": 0.1}}), tell=quiet)
+    outcome = fit(changed({"max_epochs": 50, "patience": 2, "optimizer": {"learning_rate": 0.1}}), tell=quiet)
     assert len(outcome.history) == min(50, outcome.best_epoch + 2)
     assert len(outcome.history) < 50
 
 
 def test_minutes_end_training(changed):
-    outcome = fit_retriever(changed({"max_epochs": 10_000, "patience": 10_000, "max_minutes": 0.02}), tell=quiet)
+    outcome = fit(changed({"max_epochs": 10_000, "patience": 10_000, "max_minutes": 0.02}), tell=quiet)
     assert 0.02 <= outcome.minutes < 0.2
     assert len(outcome.history) < 10_000
 
@@ -91,7 +90,7 @@ def test_two_ranks_are_one_rank_with_a_doubled_batch(changed, tmp_path):
     settings = {"max_epochs": 2, "optimizer": {"warmup_share": 0.0}}
     single = changed({**settings, "batch_tokens": 128}, {"dropout": 0.0}, directory=tmp_path / "one")
     double = changed({**settings, "devices": 2}, {"dropout": 0.0}, directory=tmp_path / "two")
-    one, two = fit_retriever(single, tell=quiet), fit_retriever(double, tell=quiet)
+    one, two = fit(single, tell=quiet), fit(double, tell=quiet)
     assert one.clicks == two.clicks
     assert one.steps == two.steps
     for name, value in weights(single.directory).items():
@@ -106,7 +105,7 @@ def test_every_combination_of_objective_score_and_table_learns(changed, objectiv
         {"max_epochs": 4, "objective": objective, "optimizer": {"learning_rate": 0.02}},
         {"score": score, "item_table": table},
     )
-    history = fit_retriever(job, tell=quiet).history
+    history = fit(job, tell=quiet).history
     assert history[-1].loss < history[0].loss
 
 
@@ -127,7 +126,7 @@ def test_divergence_is_told(changed, monkeypatch):
         lambda user_ND, items_VD, targets_N: user_ND.sum() * float("nan"),
     )
     with pytest.raises(UserError, match=r"training diverged.*learning_rate"):
-        fit_retriever(job, tell=quiet)
+        fit(job, tell=quiet)
 
 
 def test_cuda_that_is_not_there_is_refused(monkeypatch):

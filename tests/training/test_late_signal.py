@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from recsys.errors import Interrupted
-from recsys.training.fit import fit_retriever
+from recsys.training.engine import fit
 from recsys.training.validation import Validator
 from tests.training.conftest import assert_same_weights
 
@@ -17,7 +17,7 @@ def quiet(message: str) -> None:
 
 def test_a_signal_in_the_last_validation_stops_and_the_next_command_finishes(job, changed, monkeypatch, tmp_path):
     whole = changed(directory=tmp_path / "whole")
-    fit_retriever(whole, tell=quiet)
+    fit(whole, tell=quiet)
     validations = iter(range(1, 100))
     usual = Validator.__call__
 
@@ -30,10 +30,10 @@ def test_a_signal_in_the_last_validation_stops_and_the_next_command_finishes(job
     with monkeypatch.context() as patch:
         patch.setattr(Validator, "__call__", interrupted)
         with pytest.raises(Interrupted) as stopped:
-            fit_retriever(job, tell=quiet)
+            fit(job, tell=quiet)
     assert stopped.value.exit_code == 143
     assert {number: signal.getsignal(number) for number in before} == before
-    outcome = fit_retriever(job, tell=quiet)
+    outcome = fit(job, tell=quiet)
     assert [record.epoch for record in outcome.history] == [1, 2, 3]
     assert_same_weights(whole.directory, job.directory)
 
@@ -45,5 +45,5 @@ def test_an_error_in_training_gives_the_handlers_back(job, monkeypatch):
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     monkeypatch.setattr(Validator, "__call__", fail)
     with pytest.raises(ValueError, match="as an example"):
-        fit_retriever(job, tell=quiet)
+        fit(job, tell=quiet)
     assert {number: signal.getsignal(number) for number in before} == before

@@ -8,7 +8,7 @@ import pytest
 
 from recsys.errors import Interrupted, UserError
 from recsys.training.checkpoints import LAST
-from recsys.training.fit import fit_retriever
+from recsys.training.engine import fit
 from tests.training.conftest import assert_same_weights
 
 pytestmark = pytest.mark.slow
@@ -22,16 +22,16 @@ def quiet(message: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_all_ranks_and_the_next_command_goes_on(number, changed, tmp_path):
     whole = changed(TWO, directory=tmp_path / "whole")
-    fit_retriever(whole, tell=quiet)
+    fit(whole, tell=quiet)
     job = changed(TWO, directory=tmp_path / "stopped")
     watcher = threading.Thread(target=signal_once_saved, args=(job.directory / LAST, number))
     watcher.start()
     with pytest.raises(Interrupted) as stopped:
-        fit_retriever(job, tell=quiet)
+        fit(job, tell=quiet)
     watcher.join()
     assert stopped.value.exit_code == 128 + number
     told: list[str] = []
-    fit_retriever(job, tell=told.append)
+    fit(job, tell=told.append)
     assert "going on from" in told[0]
     assert_same_weights(whole.directory, job.directory)
 
@@ -46,4 +46,4 @@ def signal_once_saved(checkpoint, number: int) -> None:
 def test_a_mistake_found_by_a_rank_is_told_as_one(changed):
     job = changed({"devices": 2, "optimizer": {"learning_rate": 1e30, "clip_norm": 1e30}})
     with pytest.raises(UserError, match=r"training diverged.*learning_rate"):
-        fit_retriever(job, tell=quiet)
+        fit(job, tell=quiet)

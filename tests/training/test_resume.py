@@ -12,7 +12,7 @@ from recsys import durable
 from recsys.errors import BundleError, ConfigError, Interrupted
 from recsys.training.checkpoints import LAST, PREVIOUS, newest_checkpoint
 from recsys.training.clock import Clock
-from recsys.training.fit import fit_retriever
+from recsys.training.engine import fit
 from recsys.training.hardware import Hardware
 from recsys.training.outcome import load_best
 from recsys.training.validation import Validator
@@ -53,12 +53,12 @@ def signalled_at(step: int, number: int, monkeypatch) -> None:
 @pytest.fixture
 def uninterrupted(changed, tmp_path):
     job = changed(EVERY_STEP, directory=tmp_path / "uninterrupted")
-    return job, fit_retriever(job, tell=quiet)
+    return job, fit(job, tell=quiet)
 
 
 def test_the_same_job_twice_gives_the_same_weights(job, changed, tmp_path):
     again = changed(directory=tmp_path / "again")
-    first, second = fit_retriever(job, tell=quiet), fit_retriever(again, tell=quiet)
+    first, second = fit(job, tell=quiet), fit(again, tell=quiet)
     assert_same_weights(job.directory, again.directory)
     assert [record.loss for record in first.history] == [record.loss for record in second.history]
 
@@ -72,10 +72,10 @@ def test_a_signal_leaves_a_checkpoint_and_the_resumed_run_is_the_uninterrupted_o
     with pytest.MonkeyPatch.context() as patch:
         signalled_at(outcome.steps // 2, number, patch)
         with pytest.raises(Interrupted) as stopped:
-            fit_retriever(job, tell=quiet)
+            fit(job, tell=quiet)
     assert stopped.value.exit_code == 128 + number
     told: list[str] = []
-    resumed = fit_retriever(job, tell=told.append)
+    resumed = fit(job, tell=told.append)
     assert "going on from" in told[0]
     assert_same_weights(whole.directory, job.directory)
     assert [record.epoch for record in resumed.history] == [1, 2, 3]
@@ -92,11 +92,11 @@ def test_killed_at_twenty_random_steps(uninterrupted, changed, tmp_path, monkeyp
 
         def work(job=job, step=step) -> None:
             signalled_at(step, signal.SIGKILL, monkeypatch)
-            fit_retriever(job, tell=quiet)
+            fit(job, tell=quiet)
 
         assert in_a_child(work) == -signal.SIGKILL, f"the kill at step {step} missed its window"
         assert newest_checkpoint(job.directory) is not None
-        fit_retriever(job, tell=quiet)
+        fit(job, tell=quiet)
         assert_same_weights(whole.directory, job.directory)
 
 
@@ -114,10 +114,10 @@ def test_killed_at_every_durable_write_until_the_end(uninterrupted, changed, tmp
                     os.kill(os.getpid(), signal.SIGKILL)
 
             monkeypatch.setattr(durable, "before_write", kill_at_nth)
-            fit_retriever(job, tell=quiet)
+            fit(job, tell=quiet)
 
         ended = in_a_child(work)
-        fit_retriever(job, tell=quiet)
+        fit(job, tell=quiet)
         assert_same_weights(whole.directory, job.directory)
         if ended == 0:
             break
@@ -140,10 +140,10 @@ def test_killed_in_every_validation(uninterrupted, changed, tmp_path, monkeypatc
                 return usual(self, retriever)
 
             monkeypatch.setattr(Validator, "__call__", validate)
-            fit_retriever(job, tell=quiet)
+            fit(job, tell=quiet)
 
         assert in_a_child(work) == -signal.SIGKILL
-        resumed = fit_retriever(job, tell=quiet)
+        resumed = fit(job, tell=quiet)
         assert_same_weights(whole.directory, job.directory)
         assert [record.loss for record in resumed.history] == pytest.approx([r.loss for r in outcome.history])
 
@@ -152,21 +152,21 @@ def stop_half_way(job, monkeypatch) -> None:
     with monkeypatch.context() as patch:
         signalled_at(5, signal.SIGTERM, patch)
         with pytest.raises(Interrupted):
-            fit_retriever(job, tell=quiet)
+            fit(job, tell=quiet)
 
 
 def test_a_finished_training_is_not_redone(job):
-    first = fit_retriever(job, tell=quiet)
+    first = fit(job, tell=quiet)
     told: list[str] = []
-    assert fit_retriever(job, tell=told.append) == first
+    assert fit(job, tell=told.append) == first
     assert told == []
 
 
 def test_resuming_with_another_configuration_names_the_key(changed, monkeypatch):
     stop_half_way(changed(EVERY_STEP), monkeypatch)
     with pytest.raises(ConfigError, match=r"model\.dim was 8, is 16.*--restart"):
-        fit_retriever(changed(EVERY_STEP, {"dim": 16}), tell=quiet)
-    fit_retriever(changed(EVERY_STEP, {"dim": 16}), restart=True, tell=quiet)
+        fit(changed(EVERY_STEP, {"dim": 16}), tell=quiet)
+    fit(changed(EVERY_STEP, {"dim": 16}), restart=True, tell=quiet)
     assert load_best(changed().directory).config.dim == 16
 
 
@@ -175,7 +175,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(changed, monkeyp
     stop_half_way(job, monkeypatch)
     flip(job.directory / LAST)
     assert newest_checkpoint(job.directory) == job.directory / PREVIOUS
-    fit_retriever(job, tell=quiet)
+    fit(job, tell=quiet)
     assert_same_weights(uninterrupted[0].directory, job.directory)
 
 
@@ -190,7 +190,7 @@ def test_a_damaged_checkpoint_never_takes_the_place_of_a_good_one(changed, monke
 
 
 def test_a_restart_that_is_killed_leaves_nothing_that_passes_for_a_model(job, changed, monkeypatch):
-    fit_retriever(job, tell=quiet)
+    fit(job, tell=quiet)
 
     def killed(*_) -> None:
         (job.directory / "identity.json").unlink()
@@ -200,8 +200,8 @@ def test_a_restart_that_is_killed_leaves_nothing_that_passes_for_a_model(job, ch
     with monkeypatch.context() as patch:
         patch.setattr("recsys.training.engine.shutil.rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
-            fit_retriever(other, restart=True, tell=quiet)
-    fit_retriever(other, tell=quiet)
+            fit(other, restart=True, tell=quiet)
+    fit(other, tell=quiet)
     assert load_best(other.directory).config.dim == 16
 
 
@@ -209,14 +209,14 @@ def test_a_checkpoint_of_another_format_is_refused(changed, monkeypatch):
     stop_half_way(changed(EVERY_STEP), monkeypatch)
     monkeypatch.setattr("recsys.training.checkpoints.FORMAT_VERSION", 1_000)
     with pytest.raises(BundleError, match=r"last\.ckpt has format \d+, and this version goes on from 1000.*--restart"):
-        fit_retriever(changed(EVERY_STEP), tell=quiet)
+        fit(changed(EVERY_STEP), tell=quiet)
 
 
 def test_another_precision_is_refused(changed, monkeypatch):
     stop_half_way(changed(EVERY_STEP), monkeypatch)
     monkeypatch.setattr("recsys.training.engine.choose_hardware", lambda _: Hardware("cpu", 1, "bf16-mixed", threads=1))
     with pytest.raises(ConfigError, match=r"training\.precision was 32-true.*is bf16-mixed here.*--restart"):
-        fit_retriever(changed(EVERY_STEP), tell=quiet)
+        fit(changed(EVERY_STEP), tell=quiet)
 
 
 def test_only_damaged_checkpoints_are_refused_by_name(changed, monkeypatch):
@@ -225,7 +225,7 @@ def test_only_damaged_checkpoints_are_refused_by_name(changed, monkeypatch):
     flip(job.directory / LAST)
     flip(job.directory / PREVIOUS)
     with pytest.raises(BundleError, match=r"last\.ckpt is damaged.*--restart"):
-        fit_retriever(job, tell=quiet)
+        fit(job, tell=quiet)
 
 
 def flip(path) -> None:

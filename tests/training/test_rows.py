@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from recsys.data.batches import Shard
 from recsys.errors import Interrupted
-from recsys.training.fit import build_batches, build_task, fit_retriever
+from recsys.training.engine import fit
+from recsys.training.retrieval_job import build_batches, build_task
 from recsys.training.rows import RowwiseAdamW, clip_gradients_, summed_rows
 from tests.training.conftest import assert_same_weights
 from tests.training.test_resume import signalled_at
@@ -149,9 +150,9 @@ def test_a_step_on_samples_moves_only_what_it_meets(changed, item_table):
 def test_stopped_training_on_samples_goes_on_to_the_same_weights(changed, tmp_path, monkeypatch):
     training = {"objective": {"kind": "sampled_softmax", "num_negatives": 8}, "checkpoint_minutes": 1e-9}
     whole, stopped = (changed(training, directory=tmp_path / name) for name in ("whole", "stopped"))
-    steps = fit_retriever(whole, tell=lambda _: None).steps
+    steps = fit(whole, tell=lambda _: None).steps
     with monkeypatch.context() as patch, pytest.raises(Interrupted):
         signalled_at(steps // 2, signal.SIGTERM, patch)
-        fit_retriever(stopped, tell=lambda _: None)
-    fit_retriever(stopped, tell=lambda _: None)
+        fit(stopped, tell=lambda _: None)
+    fit(stopped, tell=lambda _: None)
     assert_same_weights(whole.directory, stopped.directory)

@@ -15,10 +15,11 @@ from torch._subclasses.fake_tensor import (
 
 from recsys.data.batches import SequenceBatch, Shard
 from recsys.data.clicks import MappedClicks, ResidentClicks
-from recsys.training.fit import build_batches, build_task, fit_retriever
+from recsys.training.engine import fit
 from recsys.training.hardware import place_clicks
 from recsys.training.progress import Progress
 from recsys.training.reporting import ProgressBar
+from recsys.training.retrieval_job import build_batches, build_task
 from tests.training.conftest import assert_same_weights, weights
 
 CPU = torch.device("cpu")
@@ -94,9 +95,9 @@ def test_clicks_are_resident_where_they_leave_three_quarters_free(small_dataset,
 
 def test_training_from_resident_clicks_is_training_from_mapped_ones(changed, tmp_path, monkeypatch):
     mapped, resident = (changed(directory=tmp_path / name) for name in ("mapped", "resident"))
-    fit_retriever(mapped, tell=lambda _: None)
+    fit(mapped, tell=lambda _: None)
     monkeypatch.setattr("recsys.training.loaders.free_memory", lambda _: 1 << 40)
-    fit_retriever(resident, tell=lambda _: None)
+    fit(resident, tell=lambda _: None)
     assert_same_weights(mapped.directory, resident.directory)
 
 
@@ -125,7 +126,7 @@ def test_a_compiled_encoder_trains_as_an_eager_one(changed, tmp_path):
         for choice in (False, True)
     )
     for job in (eager, compiled):
-        fit_retriever(job, tell=lambda _: None)
+        fit(job, tell=lambda _: None)
     assert weights(eager.directory).keys() == weights(compiled.directory).keys()
     for name, value in weights(eager.directory).items():
         torch.testing.assert_close(weights(compiled.directory)[name], value, atol=1e-4, rtol=1e-3)

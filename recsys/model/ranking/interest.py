@@ -60,7 +60,8 @@ class DinInterest(Interest):
         self.activation_unit = Perceptron(4 * width, hidden, dropout=0.0, activation=Dice)
 
     def forward(self, sequence: Sequence) -> Tensor:
-        valid_BL = valid(sequence.events_HLW, sequence.lengths_H)[sequence.owners_B]
+        valid_HL = SequenceContext(sequence.lengths_H).valid_BL(sequence.events_HLW.shape[1])
+        valid_BL = valid_HL[sequence.owners_B]
         rows_N, columns_N = valid_BL.nonzero(as_tuple=True)
         event_NW = sequence.events_HLW[sequence.owners_B[rows_N], columns_N]
         target_NW = sequence.targets_BW[rows_N]
@@ -76,11 +77,11 @@ class BstInterest(Interest):
     BST (Chen et al. 2019, https://arxiv.org/abs/1905.06874). `pools`: the mean of all outputs in its place.
     """
 
-    def __init__(self, width: int, config: EncoderConfig, *, pools: bool) -> None:
+    def __init__(self, config: EncoderConfig, *, pools: bool) -> None:
         super().__init__()
-        self.width = width
+        self.width = config.dim
         self.pools = pools
-        self.encoder = Encoder(config.model_copy(update={"dim": width}))
+        self.encoder = Encoder(config)
 
     def forward(self, sequence: Sequence) -> Tensor:
         lengths_B = sequence.lengths_H[sequence.owners_B] + 1
@@ -99,12 +100,8 @@ def with_targets(sequence: Sequence) -> Tensor:
     return padded_BLW.scatter(1, places_B11.expand(-1, 1, padded_BLW.shape[-1]), sequence.targets_BW[:, None])
 
 
-def valid(x_HLW: Tensor, lengths_H: Tensor) -> Tensor:
-    """[H, L] True where there is a click."""
-    return torch.arange(x_HLW.shape[1], device=x_HLW.device) < lengths_H[:, None]
-
-
 def masked_mean(x_HLW: Tensor, lengths_H: Tensor) -> Tensor:
     """[H, W]; zero where there is no click."""
-    total_HW = (x_HLW * valid(x_HLW, lengths_H)[..., None]).sum(dim=1)
+    valid_HL = SequenceContext(lengths_H).valid_BL(x_HLW.shape[1])
+    total_HW = (x_HLW * valid_HL[..., None]).sum(dim=1)
     return total_HW / lengths_H.clamp(min=1)[:, None]

@@ -47,7 +47,7 @@ class BstConfig(Section):
             norm=self.norm,
             dropout=dropout,
         )
-        return BstInterest(width, encoder, pools=self.pooling == "mean")
+        return BstInterest(encoder, pools=self.pooling == "mean")
 
 
 class Unplaced(Section):

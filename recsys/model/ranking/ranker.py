@@ -3,6 +3,7 @@
 logit = perceptron([interest | user | context]) + wide. The models of the field differ in what `interest` is.
 """
 
+from collections.abc import Callable
 from typing import Self
 
 import numpy as np
@@ -20,6 +21,9 @@ from recsys.model.ranking.shape import RankerShape
 from recsys.model.ranking.vectors import RowVectors, ValueEmbedding
 from recsys.model.ranking.wide import Wide
 from recsys.section import Section
+
+AT_ONCE = 32
+"""Users whose candidates make one batch."""
 
 
 class RankerConfig(Section):
@@ -87,6 +91,15 @@ class Ranker(nn.Module):
         labels_B = torch.zeros(items_HK.numel(), device=items_HK.device)
         batch = RankingBatch(moments.to(items_HK.device), owners_B, items_HK.flatten(), labels_B)
         return self(batch).float().view_as(items_HK)
+
+
+def candidate_logits(ranker: Ranker, items_UK: Tensor, moments: Callable[[slice], Moments]) -> Tensor:
+    """[U, K] items of users whose `moments` are told on demand -> [U, K] logits, some users at a time."""
+    parts = [
+        ranker.of_candidates(moments(slice(start, start + AT_ONCE)), items_UK[start : start + AT_ONCE])
+        for start in range(0, len(items_UK), AT_ONCE)
+    ]
+    return torch.cat(parts) if parts else torch.zeros(items_UK.shape, device=items_UK.device)
 
 
 def crosses_of(config: RankerConfig, users: list[str], items: list[str]) -> list[tuple[int, int]]:

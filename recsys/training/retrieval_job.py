@@ -1,6 +1,6 @@
 """Trains a retriever on a prepared dataset."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,13 @@ from recsys.model.retriever import Retriever, RetrieverConfig
 from recsys.model.store import save_retriever
 from recsys.training.compiling import CompileEncoder
 from recsys.training.config import TrainingConfig
-from recsys.training.engine import fit
 from recsys.training.hardware import Hardware
 from recsys.training.identity import Identity
 from recsys.training.keep_best import Judge
 from recsys.training.layouts import LAYOUTS
 from recsys.training.loaders import EpochLoader
-from recsys.training.outcome import Save, TrainingOutcome
+from recsys.training.outcome import Save
 from recsys.training.progress import Progress
-from recsys.training.reporting import EpochRecord
 from recsys.training.retrieval_task import RetrievalTask
 from recsys.training.validation import Validator
 
@@ -65,17 +63,6 @@ class RetrievalJob:
 
     def callbacks(self) -> list[pl.Callback]:
         return [CompileEncoder()] if self.training.compile else []
-
-
-def fit_retriever(
-    job: RetrievalJob,
-    *,
-    restart: bool = False,
-    tell: Callable[[str], None] = print,
-    on_epoch: Callable[[EpochRecord], None] | None = None,
-) -> TrainingOutcome:
-    """engine.fit of a retriever."""
-    return fit(job, restart=restart, tell=tell, on_epoch=on_epoch)
 
 
 def build_task(job: RetrievalJob) -> RetrievalTask:
