@@ -4,6 +4,7 @@ import typer
 
 from pipelines.audit import audit
 from pipelines.benchmark import benchmark
+from pipelines.blend import blend
 from pipelines.compare import compare
 from pipelines.console import run as run_app
 from pipelines.evaluate import evaluate
@@ -24,7 +25,7 @@ app = typer.Typer(
     help="A click log in, recommendations out.",
     epilog="Start with: recsys run configs/quickstart.yaml",
 )
-for command in (run, prepare, train, rank, tune, evaluate, audit, index, recommend, compare, similar, simulate):
+for command in (run, prepare, train, rank, blend, tune, evaluate, audit, index, recommend, compare, similar, simulate):
     app.command()(command)
 app.add_typer(benchmark, name="benchmark")
 

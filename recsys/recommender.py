@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recsys.blend import Blend
 from recsys.bundle.opened import Bundle
 from recsys.data.suggestions import close_items
 from recsys.data.vocabulary import INTEGER, PADDING, ItemId
@@ -28,8 +29,8 @@ Source = Literal["retriever", "ranker", "popular"]
 
 @dataclass(frozen=True)
 class Recommendation:
-    """`score` is the trained score; from `ranker` the probability of a click, from `popular` the number of training
-    clicks. Sources do not compare."""
+    """`score` is the trained score; from `ranker` the blend of both stages' scores, from `popular` the number of
+    training clicks. Sources do not compare."""
 
     item: ItemId
     score: float
@@ -79,7 +80,7 @@ class Recommender:
         if ranker is None:
             return None
         own = ranker if self.device.type == "cpu" else copy.deepcopy(ranker).to(self.device)
-        return Reranker(own, self.bundle.manifest.num_ranked, self.device)
+        return Reranker(own, Blend(weight=self.bundle.manifest.ranker_weight), self.device)
 
     def recommend(
         self,

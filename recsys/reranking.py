@@ -1,4 +1,4 @@
-"""The second stage of an answer: the retriever's first items, in the ranker's order. Knows indices, not ids."""
+"""The second stage of an answer: the retriever's first items, in the order of both stages. Knows indices, not ids."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from recsys.blend import Blend
 from recsys.data.example_batches import Moments, Stretches
 from recsys.model.ranking.ranker import Ranker, candidate_logits
 from recsys.rules import Clicks
@@ -16,22 +17,20 @@ Int64 = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Reranker:
-    """`num_candidates` is how many items of each user the ranker is handed."""
-
     ranker: Ranker
-    num_candidates: int
+    blend: Blend
     device: torch.device
 
     @torch.inference_mode()
     def __call__(self, clicks: Clicks, found: TopK, k: int) -> TopK:
-        """Of the items found for each user of `clicks` the k most probable, with the probability of a click."""
+        """Of the items found for each user of `clicks` the k best, with the blend of both stages' scores."""
         items_UK = found.indices_UK.to(self.device)
         logits_UK = candidate_logits(
             self.ranker, items_UK, lambda rows: moments_of(clicks.rows(rows.start, rows.stop), self.ranker)
         )
-        best = logits_UK.masked_fill(items_UK == 0, NOTHING).sort(dim=1, descending=True, stable=True)
-        ranked_UK = items_UK.gather(1, best.indices)
-        return TopK(ranked_UK[:, :k], best.values.sigmoid().masked_fill(ranked_UK == 0, NOTHING)[:, :k])
+        blended_UK = self.blend(found.scores_UK.to(self.device), logits_UK).masked_fill(items_UK == 0, NOTHING)
+        best = blended_UK.sort(dim=1, descending=True, stable=True)
+        return TopK(items_UK.gather(1, best.indices)[:, :k], best.values[:, :k])
 
 
 def moments_of(clicks: Clicks, ranker: Ranker) -> Moments:

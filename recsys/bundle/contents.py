@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from recsys.blend import Blend
 from recsys.bundle.manifest import Manifest, payload_of
 from recsys.data.dataset import Dataset
 from recsys.data.feature_table import Features
@@ -29,10 +30,11 @@ VECTORS, CANDIDATES, KNOWN, POPULARITY = "item_vectors.npy", "candidates.npy", "
 
 @dataclass(frozen=True)
 class Ranked:
-    """A ranker, and how many of the retriever's items it puts in order."""
+    """A ranker, how many of the retriever's items it puts in order, and what its word weighs."""
 
     ranker: Ranker
     num_candidates: int
+    blend: Blend
 
 
 @dataclass(frozen=True)
@@ -114,5 +116,6 @@ class BundleContents:
             dim=config.dim,
             max_length=config.max_length,
             num_ranked=0 if self.ranked is None else self.ranked.num_candidates,
+            ranker_weight=0.0 if self.ranked is None else self.ranked.blend.weight,
             files=payload_of(directory),
         )

@@ -19,13 +19,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import NonNegativeInt, PositiveInt, StringConstraints, ValidationError
+from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, ValidationError
 
 from recsys.durable import sha256_of
 from recsys.errors import BundleError, UserError
 from recsys.section import Section
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MANIFEST, RECORD, SEAL = "manifest.json", "record.json", "seal"
 FRAME = {MANIFEST, RECORD, SEAL}
 
@@ -41,7 +41,7 @@ class PayloadFile(Section):
 class Manifest(Section):
     """Names, sizes and hashes; file names have no directories in them."""
 
-    format_version: Literal[3] = 3
+    format_version: Literal[4] = 4
     library_version: str
     recommend_metric: Literal["dot", "cosine"]
     """What `recommend` ranks by: the score that was trained."""
@@ -54,6 +54,8 @@ class Manifest(Section):
     max_length: PositiveInt
     num_ranked: NonNegativeInt = 0
     """How many of the retriever's items the ranker puts in order; 0 where there is no ranker."""
+    ranker_weight: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Of the ranker's logit beside the retriever's score."""
     files: dict[FileName, PayloadFile]
 
 

@@ -1,4 +1,4 @@
-"""Retrieval, then ranking: the retriever's first items, in the order that the ranker gives them."""
+"""Retrieval, then ranking: the retriever's first items, in the order that both stages give them together."""
 
 from dataclasses import dataclass, replace
 
@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recsys.blend import Blend
 from recsys.data.example_batches import Moments, Stretches
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.systems import RetrieverScores
@@ -17,10 +18,11 @@ from recsys.topk import topk_of_scores
 
 @dataclass(frozen=True)
 class SecondStage:
-    """A ranker in evaluation mode, and how many items it is handed of each user."""
+    """A ranker in evaluation mode, how many items it is handed of each user, and what its word weighs."""
 
     ranker: Ranker
     num_candidates: int
+    blend: Blend
 
     @property
     def reads_query_time(self) -> bool:
@@ -55,34 +57,60 @@ class Asked:
         return chosen.moments(np.asarray(dataset.histories.times[positions]), held_out.users[rows], context)
 
 
-class TwoStageScores:
-    """The ranker's logits of each user's candidates, and all other items behind them as the retriever has them."""
+@dataclass(frozen=True)
+class Found:
+    """[U, K] of each user's candidates: items, 0 where fewer are left, the retriever's scores, the ranker's logits."""
 
-    def __init__(self, questions: Questions, retriever: Retriever, second: SecondStage) -> None:
+    items_UK: Tensor
+    scores_UK: Tensor
+    logits_UK: Tensor
+
+
+class Stages:
+    """Both stages' answers to questions, side by side."""
+
+    def __init__(self, questions: Questions, retriever: Retriever, ranker: Ranker, *, num_candidates: int) -> None:
         self.questions = questions
         self.first = RetrieverScores(questions, retriever)
-        self.second = second
-        time = ", query time and context" if second.reads_query_time else ""
-        self.detail = f"{self.first.detail}; {second.ranker.config.interest.kind} ranks {second.num_candidates}{time}"
-        self.candidates = torch.from_numpy(np.array(questions.dataset.candidates))
-        self.asked = Asked.of(questions, second.ranker.config.max_length)
+        self.ranker = ranker
+        self.num_candidates = num_candidates
+        self.candidates_V = torch.from_numpy(np.array(questions.dataset.candidates))
+        self.asked = Asked.of(questions, ranker.config.max_length)
+
+    def __call__(self, rows: slice) -> Found:
+        return self.among(self.first(rows), rows)
 
     @torch.no_grad()
-    def __call__(self, rows: slice) -> Tensor:
-        scores = self.first(rows)
+    def among(self, scores_UV: Tensor, rows: slice) -> Found:
+        """By the retriever's scores of all items for these users."""
         best = topk_of_scores(
-            scores.clone(),
-            k=min(self.second.num_candidates, scores.shape[1] - 1),
-            candidates_V=self.candidates,
+            scores_UV.clone(),
+            k=min(self.num_candidates, scores_UV.shape[1] - 1),
+            candidates_V=self.candidates_V,
             exclusions=self.questions.exclusions(rows),
         )
-        logits = candidate_logits(
-            self.second.ranker, best.indices_UK, lambda own: self.asked.moments(_within(rows, own))
-        )
-        behind = scores - scores.amax(dim=1, keepdim=True) - 1.0
-        ahead = logits - logits.amin(dim=1, keepdim=True)
+        logits_UK = candidate_logits(self.ranker, best.indices_UK, lambda own: self.asked.moments(_within(rows, own)))
+        return Found(best.indices_UK, best.scores_UK, logits_UK)
+
+
+class TwoStageScores:
+    """The blend of both for each user's candidates, and all other items behind them as the retriever has them."""
+
+    def __init__(self, questions: Questions, retriever: Retriever, second: SecondStage) -> None:
+        self.stages = Stages(questions, retriever, second.ranker, num_candidates=second.num_candidates)
+        self.blend = second.blend
+        time = ", query time and context" if second.reads_query_time else ""
+        kind, weight = second.ranker.config.interest.kind, second.blend.weight
+        self.detail = f"{self.stages.first.detail}; {kind} with weight {weight:g} ranks {second.num_candidates}{time}"
+
+    def __call__(self, rows: slice) -> Tensor:
+        scores_UV = self.stages.first(rows)
+        found = self.stages.among(scores_UV, rows)
+        is_none_UK = found.items_UK == 0
+        blended_UK = self.blend(found.scores_UK, found.logits_UK).masked_fill(is_none_UK, 0.0)
+        behind_UV = scores_UV - scores_UV.amax(dim=1, keepdim=True) - 1.0
         # where fewer are left, 0 stands in their place: padding, which nobody gets
-        return behind.scatter(1, best.indices_UK, ahead)
+        return behind_UV.scatter(1, found.items_UK, blended_UK - blended_UK.amin(dim=1, keepdim=True))
 
 
 def _within(rows: slice, own: slice) -> slice:

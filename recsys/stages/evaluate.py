@@ -25,6 +25,7 @@ from recsys.evaluation.systems import Contenders, System
 from recsys.evaluation.tables import evaluation_lines
 from recsys.evaluation.two_stage import SecondStage, TwoStageScores
 from recsys.model.ranking.store import load_ranker
+from recsys.stages.blend import read_blend
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
 from recsys.stages.train import load_refit
@@ -91,7 +92,8 @@ def _contenders(session: Session) -> Contenders:
     if session.config.ranker is None:
         return Contenders(retrievers)
     ranker = load_ranker(session.layout.product(Stage.RANK) / BEST)
-    second = SecondStage(ranker, session.config.recommend.candidates)
+    chosen = read_blend(session.layout.product(Stage.BLEND)).blend
+    second = SecondStage(ranker, session.config.recommend.candidates, chosen)
     told_time = frozenset({RERANKED} if second.reads_query_time or retriever.config.reads_query_time else ())
     both: dict[str, System] = {RERANKED: lambda questions: TwoStageScores(questions, retriever, second)}
     return Contenders(retrievers, both, told_time)

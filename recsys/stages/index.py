@@ -12,6 +12,7 @@ from recsys.config import resolved
 from recsys.data.dataset import Dataset, open_dataset
 from recsys.errors import BundleError
 from recsys.model.ranking.store import load_ranker
+from recsys.stages.blend import read_blend
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
 from recsys.stages.suited import suited
@@ -77,7 +78,8 @@ def _ranked(session: Session) -> Ranked | None:
     if session.config.ranker is None:
         return None
     ranker = load_ranker(session.layout.product(Stage.RANK) / BEST)
-    return Ranked(ranker, session.config.recommend.candidates)
+    blend = read_blend(session.layout.product(Stage.BLEND)).blend
+    return Ranked(ranker, session.config.recommend.candidates, blend)
 
 
 def _record(session: Session) -> Record:

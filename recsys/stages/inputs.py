@@ -18,6 +18,7 @@ READS = {
     Stage.PREPARE: (),
     Stage.TRAIN: (Stage.PREPARE,),
     Stage.RANK: (Stage.PREPARE,),
+    Stage.BLEND: (Stage.PREPARE, Stage.TRAIN, Stage.RANK),
     Stage.EVALUATE: (Stage.PREPARE, Stage.TRAIN),
     Stage.INDEX: (Stage.PREPARE, Stage.TRAIN, Stage.EVALUATE),
     Stage.RECOMMEND: (Stage.PREPARE, Stage.INDEX),
@@ -26,6 +27,7 @@ PRODUCTS = {
     Stage.PREPARE: "dataset",
     Stage.TRAIN: "model",
     Stage.RANK: "ranker",
+    Stage.BLEND: "blend.json",
     Stage.EVALUATE: "evaluation.json",
     Stage.INDEX: "bundle",
     Stage.RECOMMEND: "recommendations",
@@ -48,11 +50,13 @@ def reads(stage: Stage, config: RunConfig) -> tuple[Stage, ...]:
     if config.ranker is None:
         return READS[stage]
     examples = config.ranker.examples
-    draws = isinstance(examples, SampledConfig) and examples.source == "retriever"
+    needs_retriever = config.ranker.warm_start or (
+        isinstance(examples, SampledConfig) and examples.source == "retriever"
+    )
     return (
         *READS[stage],
-        *([Stage.TRAIN] if stage is Stage.RANK and draws else []),
-        *([Stage.RANK] if stage in {Stage.EVALUATE, Stage.INDEX} else []),
+        *([Stage.TRAIN] if stage is Stage.RANK and needs_retriever else []),
+        *([Stage.RANK, Stage.BLEND] if stage in {Stage.EVALUATE, Stage.INDEX} else []),
     )
 
 
@@ -82,11 +86,10 @@ def inputs(stage: Stage, config: RunConfig, layout: Layout) -> dict[str, str]:
         case Stage.RANK:
             assert config.ranker is not None
             settings = {"seed": str(config.seed), **_named("ranker", config.ranker)}
+        case Stage.BLEND:
+            settings = _of_recommend(config, "candidates", "ranker_weight", "exclude_seen")
         case Stage.EVALUATE:
-            seen = {"recommend.exclude_seen": str(config.recommend.exclude_seen)}
-            if config.ranker is not None:
-                seen["recommend.candidates"] = str(config.recommend.candidates)
-            settings = seen | _named("evaluation", config.evaluation)
+            settings = _of_recommend(config, "exclude_seen") | _named("evaluation", config.evaluation)
         case Stage.INDEX:
             settings = _named("index", config.index)
         case Stage.RECOMMEND:
@@ -105,6 +108,8 @@ def output(stage: Stage, layout: Layout) -> str | None:
         case Stage.RANK:
             files = [*sorted((product / "best").glob("*")), *(product / name for name in (CLICKS, PREDICTIONS))]
             return _fingerprint_of(files) if all(file.is_file() for file in files) else None
+        case Stage.BLEND:
+            return sha256_of(product) if product.is_file() else None
         case Stage.EVALUATE:
             files = [product, *(layout.workdir / NAME / name for name in (LISTS, TRUTH, RANKS))]
             return _fingerprint_of([file for file in files if file.is_file()]) if product.is_file() else None
@@ -123,6 +128,10 @@ def training_identity(config: RunConfig, dataset: str) -> Identity:
         model=config.model,
         training=config.training,
     )
+
+
+def _of_recommend(config: RunConfig, *keys: str) -> dict[str, str]:
+    return {f"recommend.{key}": str(getattr(config.recommend, key)) for key in keys}
 
 
 def _named(name: str, section: Section) -> dict[str, str]:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from recsys.data.dataset import Dataset, open_dataset
 from recsys.data.example_batches import ExampleReader
 from recsys.data.examples import PARTS, Examples, Part, labelled_examples
@@ -14,6 +12,7 @@ from recsys.evaluation.click_result import ClickResult, write_predictions
 from recsys.evaluation.outcome import CLICKS
 from recsys.model.ranking.ranker import Ranker
 from recsys.model.ranking.store import load_ranker
+from recsys.model.retriever import Retriever
 from recsys.section import flatten
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
@@ -25,6 +24,10 @@ from recsys.training.ranking_config import SampledConfig
 from recsys.training.ranking_job import RankingJob
 from recsys.training.ranking_judge import predict
 from recsys.training.retrieved_negatives import from_retriever
+from recsys.training.warm_start import initial_items
+
+JUDGED_BY = 0
+"""Seed of the examples that rankers are validated and tested with."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ def rank(session: Session, *, restart: bool = False) -> RankerTrained:
         training=section.training,
         seed=session.config.seed,
         directory=directory,
+        initial_items=initial_items(_retriever(session), section.model.dim) if section.warm_start else None,
     )
     with session.recording(Stage.RANK):
         session.tracker.log_params({f"ranker.{key}": value for key, value in flatten(section).items()})
@@ -91,21 +95,28 @@ def _section(session: Session) -> RankerSection:
 
 
 def _examples(session: Session, section: RankerSection, dataset: Dataset) -> dict[Part, Examples]:
-    """Of each part, drawn by the seed where they are drawn."""
+    """Of each part. Those of training are drawn by the run's seed; all seeds are judged by the same."""
     sampled = section.examples
     if not isinstance(sampled, SampledConfig):
         return {part: labelled_examples(dataset, part) for part in PARTS}
-    draw = _draw(session, sampled, dataset, np.random.default_rng(session.config.seed))
-    return {part: sampled_examples(dataset, part, negatives=sampled.negatives, draw=draw) for part in PARTS}
+    draw = _draw(session, sampled, dataset)
+    seeds = {"training": session.config.seed, "validation": JUDGED_BY, "test": JUDGED_BY}
+    return {
+        part: sampled_examples(dataset, part, negatives=sampled.negatives, draw=draw, seed=seeds[part])
+        for part in PARTS
+    }
 
 
-def _draw(session: Session, sampled: SampledConfig, dataset: Dataset, random: np.random.Generator) -> Draw:
+def _draw(session: Session, sampled: SampledConfig, dataset: Dataset) -> Draw:
     match sampled.source:
         case "uniform":
-            return uniform(dataset, random)
+            return uniform(dataset)
         case "popularity":
-            return by_popularity(dataset, random)
+            return by_popularity(dataset)
         case "retriever":
             session.tell("drawing negatives from the retriever's lists")
-            retriever = load_best(session.layout.product(Stage.TRAIN))
-            return from_retriever(dataset, retriever, random, depth=sampled.depth)
+            return from_retriever(dataset, _retriever(session), depth=sampled.depth)
+
+
+def _retriever(session: Session) -> Retriever:
+    return load_best(session.layout.product(Stage.TRAIN))

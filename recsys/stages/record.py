@@ -20,6 +20,7 @@ class Stage(StrEnum):
     PREPARE = "prepare"
     TRAIN = "train"
     RANK = "rank"
+    BLEND = "blend"
     EVALUATE = "evaluate"
     INDEX = "index"
     RECOMMEND = "recommend"

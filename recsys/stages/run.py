@@ -8,6 +8,7 @@ from recsys.config import RunConfig
 from recsys.data.dataset import REPORT
 from recsys.data.simulate import best_possible
 from recsys.errors import ConfigError
+from recsys.stages.blend import Blended, blend
 from recsys.stages.evaluate import Evaluated, evaluate
 from recsys.stages.index import Published, index
 from recsys.stages.prepare import Prepared, prepare
@@ -16,7 +17,7 @@ from recsys.stages.recommend import Recommended, recommend
 from recsys.stages.session import Session
 from recsys.stages.train import Trained, train
 
-Result = Prepared | Trained | RankerTrained | Evaluated | Published | Recommended
+Result = Prepared | Trained | RankerTrained | Blended | Evaluated | Published | Recommended
 R = TypeVar("R", bound=Result)
 
 
@@ -27,6 +28,7 @@ class Everything:
     prepared: Prepared
     trained: Trained
     ranker: RankerTrained | None
+    blended: Blended | None
     evaluated: Evaluated
     published: Published
     recommended: Recommended
@@ -53,10 +55,12 @@ def run(session: Session, *, restart: bool = False, show: Callable[[Result], obj
 
     prepared = shown(prepare(session))
     require_buildable(session)
+    has_ranker = session.config.ranker is not None
     return Everything(
         prepared=prepared,
         trained=shown(train(session, restart=restart)),
-        ranker=shown(rank(session, restart=restart)) if session.config.ranker is not None else None,
+        ranker=shown(rank(session, restart=restart)) if has_ranker else None,
+        blended=shown(blend(session)) if has_ranker else None,
         evaluated=shown(evaluate(session)),
         published=shown(index(session)),
         recommended=shown(recommend(session)),

@@ -8,5 +8,7 @@ from recsys.training.ranking_config import ExamplesConfig, RankerTrainingConfig,
 class RankerSection(Section):
     examples: ExamplesConfig = SampledConfig()
     """labelled where data.events.columns.label is given, sampled elsewhere."""
+    warm_start: bool = False
+    """Whether the embeddings of items begin as the retriever's item vectors instead of at random."""
     model: RankerConfig = RankerConfig()
     training: RankerTrainingConfig = RankerTrainingConfig()

@@ -1,5 +1,6 @@
 """Trains a ranker on the examples of a prepared dataset."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,10 +40,14 @@ class RankingJob:
     training: RankerTrainingConfig
     seed: int
     directory: Path
+    initial_items: torch.Tensor | None = None
+    """[items + 1, dim] what the embeddings of items begin as; None: at random."""
 
     def identity(self) -> Identity:
         parts = [part.fingerprint() for part in (self.examples, self.validation)]
         values = {"seed": str(self.seed), "the examples": fingerprint(self.dataset.fingerprint, *parts)}
+        if self.initial_items is not None:
+            values["the retriever's item vectors"] = hashlib.sha256(self.initial_items.numpy().tobytes()).hexdigest()
         for name, section in (("ranker.model", self.model), ("ranker.training", self.training)):
             values |= {f"{name}.{key}": value for key, value in flatten(section).items()}
         return Identity.of_values(values)
@@ -53,7 +58,10 @@ class RankingJob:
 
     def task(self) -> RankingTask:
         torch.manual_seed(self.seed)
-        return RankingTask(Ranker.for_dataset(self.model, self.dataset), self.training.optimizer)
+        ranker = Ranker.for_dataset(self.model, self.dataset)
+        if self.initial_items is not None:
+            ranker.items.begin(self.initial_items)
+        return RankingTask(ranker, self.training.optimizer)
 
     def loader(self, progress: Progress, hardware: Hardware) -> Iterable[Any]:
         require_both_kinds(self.examples)

@@ -17,7 +17,7 @@ AT_ONCE = 1 << 14
 """Clicks whose lists are made at a time."""
 
 
-def from_retriever(dataset: Dataset, retriever: Retriever, random: np.random.Generator, *, depth: int) -> Draw:
+def from_retriever(dataset: Dataset, retriever: Retriever, *, depth: int) -> Draw:
     """Each of the retriever's `depth` first candidates alike; all candidates, where there is no click before.
 
     Histories are read in stretches of the retriever's L, so that a click's vector costs one position and not L.
@@ -25,10 +25,10 @@ def from_retriever(dataset: Dataset, retriever: Retriever, random: np.random.Gen
     vectors_CD, items_VD = vectors_before(dataset, retriever), retriever.item_vectors().detach().float()
     candidates_V = torch.from_numpy(np.array(dataset.candidates))
     depth = min(depth, int(candidates_V.sum()))
-    anything = uniform(dataset, random)
+    anything = uniform(dataset)
 
-    def draw(clicks: Int64, n: int) -> NDArray[np.int32]:
-        drawn = anything(clicks, n)
+    def draw(random: np.random.Generator, clicks: Int64, n: int) -> NDArray[np.int32]:
+        drawn = anything(random, clicks, n)
         for start in range(0, len(clicks), AT_ONCE):
             rows = slice(start, start + AT_ONCE)
             users_UD = vectors_CD[clicks[rows]].float()

@@ -172,8 +172,8 @@ def test_a_name_that_leads_out_of_the_bundle_is_refused(bundle: Path) -> None:
 
 
 def test_a_later_format_is_refused(bundle: Path) -> None:
-    bundle = resealed(bundle, lambda text: text.replace('"format_version": 3', '"format_version": 4'))
-    with pytest.raises(BundleError, match=r"manifest\.json has format_version 4, this library reads 3"):
+    bundle = resealed(bundle, lambda text: text.replace('"format_version": 4', '"format_version": 5'))
+    with pytest.raises(BundleError, match=r"manifest\.json has format_version 5, this library reads 4"):
         open_bundle(bundle)
 
 

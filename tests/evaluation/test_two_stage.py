@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 import torch
 
+from recsys.blend import Blend
 from recsys.data.config import DataConfig
 from recsys.data.dataset import open_dataset
 from recsys.data.prepare import prepare
@@ -16,6 +17,8 @@ from recsys.evaluation.ranking import rank
 from recsys.evaluation.systems import RetrieverScores
 from recsys.evaluation.two_stage import SecondStage, TwoStageScores
 from recsys.model.ranking.ranker import Ranker, RankerConfig
+
+RANKER_ALONE = Blend(weight=1.0)
 
 
 @pytest.fixture(params=["dataset", "dataset_by_time"])
@@ -40,11 +43,11 @@ def prepared_with_ties(tmp_path):
     return build
 
 
-def second_of(dataset, num_candidates: int, **positions) -> SecondStage:
+def second_of(dataset, num_candidates: int, blend: Blend = RANKER_ALONE, **positions) -> SecondStage:
     torch.manual_seed(1)
     interest = {"kind": "bst", "num_blocks": 1, "positions": {"kind": "index", **positions}}
     config = {"dim": 8, "max_length": 5, "hidden": (8,), "interest": interest}
-    return SecondStage(Ranker.for_dataset(RankerConfig.model_validate(config), dataset).eval(), num_candidates)
+    return SecondStage(Ranker.for_dataset(RankerConfig.model_validate(config), dataset).eval(), num_candidates, blend)
 
 
 def lists_of(questions, scorer, k=30):
@@ -74,7 +77,7 @@ def test_the_order_is_that_of_the_logits_one_by_one(questions, retriever_of):
     for row in range(0, len(questions), 7):
         items = torch.from_numpy(lists[row : row + 1, :5].astype(np.int64))
         with torch.no_grad():
-            moments = scorer.asked.moments(slice(row, row + 1))
+            moments = scorer.stages.asked.moments(slice(row, row + 1))
             logits = second.ranker.of_candidates(moments, items)[0]
         assert (logits.diff() <= 1e-5).all()
 
@@ -95,5 +98,5 @@ def test_a_ranker_that_reads_times_says_so(dataset, retriever_of):
         kind: TwoStageScores(questions, retriever, second_of(dataset, 9, kind=kind)).detail
         for kind in ("time", "index")
     }
-    assert details["index"].endswith("bst ranks 9")
-    assert details["time"].endswith("bst ranks 9, query time and context")
+    assert details["index"].endswith("bst with weight 1 ranks 9")
+    assert details["time"].endswith("bst with weight 1 ranks 9, query time and context")

@@ -6,9 +6,13 @@ import polars as pl
 import pytest
 
 from recsys.errors import ConfigError, DataError, StaleError
+from recsys.stages.blend import blend
 from recsys.stages.prepare import prepare
 from recsys.stages.rank import rank
+from recsys.stages.record import Stage
 from recsys.stages.run import run
+from recsys.training.outcome import load_best
+from recsys.training.warm_start import initial_items
 
 SMALL = {"model": {"dim": 8, "hidden": [8], "max_length": 5}, "training": {"max_epochs": 2, "threads": 1}}
 
@@ -117,3 +121,36 @@ def test_without_a_section_there_is_no_ranker(project):
 def test_a_ranker_of_labels_needs_their_column(project):
     with pytest.raises(ConfigError, match=r"labelled needs data\.events\.columns\.label"):
         project.session(ranker={"examples": {"kind": "labelled"}}).__enter__()
+
+
+def test_the_weight_is_chosen_and_another_one_trains_nothing(project):
+    with project.session(ranker=SMALL) as session:
+        everything = run(session)
+    assert everything.blended.choice.users > 0
+    with project.session(ranker=SMALL, recommend__ranker_weight=0.25) as session:
+        everything = run(session)
+    assert everything.blended.choice.blend.weight == 0.25
+    assert any(told.startswith("rank: nothing has changed") for told in project.told)
+    manifest = json.loads((project.workdir / "bundle" / "manifest.json").read_text())
+    assert (manifest["num_ranked"], manifest["ranker_weight"]) == (200, 0.25)
+
+
+def test_blending_needs_a_ranker(project):
+    with project.session() as session, pytest.raises(ConfigError, match="add a `ranker` section"):
+        blend(session)
+
+
+def test_a_warm_start_begins_at_the_retrievers_items_and_follows_them(project):
+    warm = {**SMALL, "warm_start": True}
+    with project.session(ranker=warm) as session:
+        rank(session)
+        retriever = load_best(session.layout.product(Stage.TRAIN))
+    vectors = initial_items(retriever, 8)
+    assert vectors.shape == (retriever.item_vectors().shape[0], 8)
+    assert not vectors[0].any()
+    assert vectors[1:].norm(dim=1).mean() == pytest.approx(1.0)
+    narrow = initial_items(retriever, 3)
+    ratios = narrow[1:].var(dim=0)
+    assert (ratios.diff() <= 0).all()  # the first component varies most
+    with project.session(ranker=warm, model__dim=16) as session, pytest.raises(StaleError, match="recsys train"):
+        rank(session)

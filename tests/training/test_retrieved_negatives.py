@@ -41,9 +41,9 @@ def test_a_clicks_vector_is_that_of_what_lies_before_it_in_its_stretch(small_dat
 
 
 def test_negatives_are_among_the_first_and_neither_clicked_before_nor_the_click_itself(small_dataset):
-    retriever, random = retriever_of(small_dataset), np.random.default_rng(0)
-    draw = from_retriever(small_dataset, retriever, random, depth=12)
-    examples = sampled_examples(small_dataset, "training", negatives=3, draw=draw)
+    retriever = retriever_of(small_dataset)
+    draw = from_retriever(small_dataset, retriever, depth=12)
+    examples = sampled_examples(small_dataset, "training", negatives=3, draw=draw, seed=0)
     vectors, items = vectors_before(small_dataset, retriever).float(), retriever.item_vectors().detach()
     best = topk(vectors[examples.clicks], items, k=12).indices_UK.numpy()
     knows = vectors[examples.clicks].any(dim=1).numpy() & (examples.labels == 0)
@@ -56,7 +56,7 @@ def test_negatives_are_among_the_first_and_neither_clicked_before_nor_the_click_
 @pytest.mark.parametrize("source", [uniform, by_popularity])
 @pytest.mark.parametrize("part", ["training", "validation", "test"])
 def test_each_click_has_its_negatives(small_dataset, source, part):
-    examples = sampled_examples(small_dataset, part, negatives=4, draw=source(small_dataset, np.random.default_rng(0)))
+    examples = sampled_examples(small_dataset, part, negatives=4, draw=source(small_dataset), seed=0)
     clicks = part_of_clicks(small_dataset, part)
     assert examples.clicks.tolist() == np.repeat(clicks, 5).tolist()
     assert examples.labels.reshape(-1, 5).sum(axis=1).tolist() == [1] * len(clicks)
@@ -69,7 +69,7 @@ def test_each_click_has_its_negatives(small_dataset, source, part):
 
 def test_what_is_drawn_depends_on_the_seed_alone(small_dataset):
     drawn = [
-        sampled_examples(small_dataset, "test", negatives=2, draw=uniform(small_dataset, np.random.default_rng(seed)))
+        sampled_examples(small_dataset, "test", negatives=2, draw=uniform(small_dataset), seed=seed)
         for seed in (1, 1, 2)
     ]
     assert drawn[0].fingerprint() == drawn[1].fingerprint() != drawn[2].fingerprint()

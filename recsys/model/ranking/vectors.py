@@ -74,12 +74,23 @@ class RowVectors(nn.Module):
             values_RM.copy_(torch.from_numpy(dense_values(feature)))
             embed.know(values_RM[known_R])
 
+    @torch.no_grad()
+    def begin(self, vectors_RD: Tensor) -> None:
+        """Where the embeddings of ids start from."""
+        assert self.ids is not None
+        self.ids.weight.copy_(vectors_RD)
+
     def values(self, number: int, rows: Tensor) -> Tensor:
         """[...] -> [..., M]: of one feature."""
         return self.get_buffer(f"values{number}_RM")[rows]
 
     def forward(self, rows: Tensor) -> Tensor:
-        """[...] -> [..., width]"""
+        """[...] -> [..., width]. Where more are asked for than there are, each is made once."""
+        if not self.sizes or rows.numel() <= self.num_rows:
+            return self._made(rows)
+        return F.embedding(rows, self._made(torch.arange(self.num_rows + 1, device=rows.device)))
+
+    def _made(self, rows: Tensor) -> Tensor:
         ids = [] if self.ids is None else [self.ids(rows)]
         vectors = [*ids, *(embed(self.values(number, rows)) for number, embed in enumerate(self.features))]
         return torch.cat(vectors, dim=-1) if vectors else rows.new_zeros((*rows.shape, 0), dtype=torch.float32)
