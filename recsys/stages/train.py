@@ -128,7 +128,7 @@ def log_to(session: Session, metric: str = "NDCG@10", prefix: str = "") -> Calla
 
     def log(record: EpochRecord) -> None:
         values = asdict(record)
-        values[f"validation_{metric.partition('@')[0].lower()}"] = values.pop("validation")
+        values[f"validation_{name_of(metric)}"] = values.pop("validation")
         epoch = values.pop("epoch")
         told = {f"{prefix}{key}": value for key, value in values.items() if value is not None}
         session.tracker.log_metrics(told, step=epoch)
@@ -139,3 +139,8 @@ def log_to(session: Session, metric: str = "NDCG@10", prefix: str = "") -> Calla
         )
 
     return log
+
+
+def name_of(metric: str) -> str:
+    """In MLflow's names: NDCG@10 is ndcg."""
+    return metric.partition("@")[0].lower()

@@ -4,12 +4,11 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from recsys.config import RunConfig, overridden
-from recsys.data.dataset import Dataset
 from recsys.errors import BusyError, DiskError, UserError
 from recsys.section import flatten
+from recsys.stages.searched import Searched
 from recsys.stages.session import Session
-from recsys.stages.suited import suited
-from recsys.stages.train import job_of, log_to
+from recsys.stages.train import log_to
 from recsys.training.engine import fit, forget
 from recsys.training.reporting import EpochRecord
 from recsys.training.tuning import Finished, Pruned, Search, Values
@@ -20,9 +19,9 @@ MODEL = "model"
 class TrialRun:
     """Its MLflow run lies within the search's. A training that was interrupted goes on where it was."""
 
-    def __init__(self, search_session: Session, dataset: Dataset, search: Search, directory: Path) -> None:
+    def __init__(self, search_session: Session, searched: Searched, search: Search, directory: Path) -> None:
         self.search_session = search_session
-        self.dataset = dataset
+        self.searched = searched
         self.search = search
         self.directory = directory
         self.minutes = 0.0
@@ -49,21 +48,21 @@ class TrialRun:
     def _train(self, config: RunConfig) -> Finished:
         self.directory.mkdir(exist_ok=True)
         with Session(config, self.search_session.source, self.search_session.tell) as session:
-            config = suited(config, self.dataset)
+            config = self.searched.complete(config)
             session.tracker.log_params(flatten(config))
             if self.parent is not None:
                 session.tracker.log_tags({"mlflow.parentRunId": self.parent})
-            log = log_to(session)
+            log = log_to(session, self.searched.metric, self.searched.prefix)
 
             def on_epoch(record: EpochRecord) -> None:
                 log(record)
                 self.minutes = record.minutes
                 if record.validation is not None:
                     # several ranks are heard of when they have finished: too late to prune
-                    with suppress(Pruned) if config.training.devices > 1 else nullcontext():
+                    with suppress(Pruned) if self.searched.training(config).devices > 1 else nullcontext():
                         self.search.report(record.epoch, record.validation)
 
-            job = job_of(config, self.dataset, self.directory / MODEL)
+            job = self.searched.job(config, self.directory / MODEL)
             try:
                 outcome = fit(job, tell=session.tell, on_epoch=on_epoch)
             except Pruned:

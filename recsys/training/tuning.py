@@ -33,14 +33,14 @@ class Finished:
 
     number: int
     values: Values
-    ndcg: float | None
+    score: float | None
     epochs: int
     minutes: float
     fault: str | None
 
     @property
     def is_pruned(self) -> bool:
-        return self.ndcg is None and self.fault is None
+        return self.score is None and self.fault is None
 
     @property
     def has_failed(self) -> bool:
@@ -50,7 +50,7 @@ class Finished:
     def verdict(self) -> str:
         if self.fault is not None:
             return f"failed: {self.fault}"
-        return f"pruned after {self.epochs} epochs" if self.ndcg is None else f"{self.ndcg:.4f}"
+        return f"pruned after {self.epochs} epochs" if self.score is None else f"{self.score:.4f}"
 
 
 class Search:
@@ -80,8 +80,8 @@ class Search:
     @property
     def best(self) -> Finished | None:
         """The trial of the highest value; the earliest of equals."""
-        complete = [trial for trial in self.finished if trial.ndcg is not None]
-        return max(complete, key=lambda trial: trial.ndcg or 0.0, default=None)
+        complete = [trial for trial in self.finished if trial.score is not None]
+        return max(complete, key=lambda trial: trial.score or 0.0, default=None)
 
     @property
     def is_over(self) -> bool:
@@ -99,15 +99,15 @@ class Search:
         self._trial = Trial(self.study, running[0]._trial_id) if running else self.study.ask()
         return self._trial.number, {d.key: _value(d, self._trial) for d in self.config.space}
 
-    def report(self, epoch: int, ndcg: float) -> None:
+    def report(self, epoch: int, score: float) -> None:
         """Raises Pruned where the trial's best so far is below the median of the others' at this epoch."""
         if epoch not in self._reported():
-            self._trial.report(ndcg, epoch)
+            self._trial.report(score, epoch)
         if self._trial.should_prune():
             raise Pruned
 
-    def complete(self, ndcg: float, *, minutes: float) -> Finished:
-        return self._tell(TrialState.COMPLETE, minutes, value=ndcg)
+    def complete(self, score: float, *, minutes: float) -> Finished:
+        return self._tell(TrialState.COMPLETE, minutes, value=score)
 
     def prune(self, *, minutes: float) -> Finished:
         return self._tell(TrialState.PRUNED, minutes)
@@ -158,7 +158,7 @@ def _finished(trial: FrozenTrial, space: tuple[Dimension, ...]) -> Finished:
     return Finished(
         number=trial.number,
         values=values,
-        ndcg=trial.value if is_complete else None,
+        score=trial.value if is_complete else None,
         epochs=len(trial.intermediate_values),
         minutes=trial.user_attrs.get(MINUTES, 0.0),
         fault=trial.user_attrs.get(FAULT),

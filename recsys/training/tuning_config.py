@@ -9,18 +9,19 @@ from pydantic import Field, FiniteFloat, JsonValue, PositiveFloat, PositiveInt, 
 from recsys.section import Section
 
 SEARCHED = ("model.", "training.")
+OF_RANKER = "ranker."
 
 
 class _Dimension(Section):
     key: str
-    """A dotted key of the configuration, in `model` or `training`."""
+    """A dotted key of the configuration: in `model` or `training`, or in `ranker`."""
 
     @model_validator(mode="after")
     def _is_searched(self) -> Self:
-        if not self.key.startswith(SEARCHED):
+        if not self.key.startswith((*SEARCHED, OF_RANKER)):
             raise ValueError(
-                f"tuning searches keys of {' and '.join(part.rstrip('.') for part in SEARCHED)}; found {self.key!r}: "
-                f"name one such as model.dropout"
+                f"tuning searches keys of model and training, or of ranker; found {self.key!r}: "
+                "name one such as model.dropout"
             )
         return self
 
@@ -104,6 +105,19 @@ class TuningConfig(Section):
     warmup_epochs: PositiveInt = 3
     """A trial is not pruned earlier."""
     space: Annotated[tuple[Dimension, ...], Field(min_length=1)] = DEFAULT_SPACE
+
+    @property
+    def is_of_ranker(self) -> bool:
+        return self.space[0].key.startswith(OF_RANKER)
+
+    @model_validator(mode="after")
+    def _searches_one_model(self) -> Self:
+        if len({dimension.key.startswith(OF_RANKER) for dimension in self.space}) > 1:
+            raise ValueError(
+                "tuning.space has keys of the ranker and keys of the retriever, and a search trains one of the two: "
+                "make two searches, the retriever's first"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_each_key_once(self) -> Self:

@@ -1,5 +1,6 @@
 """A search: on validation alone, resumable, pruned, tracked, and its result is a configuration to run."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 
@@ -33,14 +34,14 @@ def search(project: Project, **overrides: object) -> Tuned:
 
 
 def outcomes(tuned: Tuned) -> list[tuple]:
-    return sorted((trial.number, tuple(map(str, trial.values.values())), trial.ndcg) for trial in tuned.trials)
+    return sorted((trial.number, tuple(map(str, trial.values.values())), trial.score) for trial in tuned.trials)
 
 
 def test_the_best_trial_becomes_a_configuration(prepared):
     tuned = search(prepared)
     assert len(tuned.trials) == 4
     best = tuned.trials[0]
-    assert best.ndcg == max(trial.ndcg for trial in tuned.trials if trial.ndcg is not None)
+    assert best.score == max(trial.score for trial in tuned.trials if trial.score is not None)
     config = load_config(prepared.directory / tuned.file)
     for key, value in best.values.items():
         found = value_at(config, key)
@@ -136,7 +137,10 @@ def test_no_password_is_written(prepared):
     [
         ({"key": "model.dropout", "kind": "float", "low": 0, "high": float("inf")}, "finite number"),
         ({"key": "model.dropout", "kind": "choice", "values": [0.1, 0.1]}, "the values of model.dropout must differ"),
-        ({"key": "data.split", "kind": "choice", "values": [1]}, "tuning searches keys of model and training; found"),
+        (
+            {"key": "data.split", "kind": "choice", "values": [1]},
+            "tuning searches keys of model and training, or of ranker; found",
+        ),
         ({"key": "model.dropout", "kind": "float", "low": 1, "high": 0}, "must rise from low to high; found 1.0 to 0"),
         ({"key": "model.dropout", "kind": "float", "low": 0, "high": 1, "log": True}, "begins above 0"),
     ],
@@ -169,3 +173,33 @@ def test_a_key_and_one_within_it_are_no_two_dimensions(prepared):
     space = [{"key": f"model.{key}", "kind": "choice", "values": [1, 2]} for key in ("mixer", "mixer.num_heads")]
     with pytest.raises(ConfigError, match=r"has model.mixer and model.mixer.num_heads, a key within it: keep one"):
         search(prepared, tuning__space=space)
+
+
+RANKER = {"model": {"dim": 8, "hidden": [8], "max_length": 5}, "training": {"max_epochs": 2, "threads": 1}}
+OF_RANKER = {
+    "tuning__trials": 3,
+    "tuning__space": [{"key": "ranker.model.dropout", "kind": "float", "low": 0.0, "high": 0.5}],
+}
+
+
+def test_a_rankers_keys_are_searched_by_its_auc(project):
+    with project.session(ranker=RANKER, **OF_RANKER) as session:
+        tuned = tune(session)
+    assert len(tuned.trials) == 3
+    assert "validation AUC" in tuned.lines()[0]
+    assert all(0.0 < trial.score <= 1.0 for trial in tuned.trials if trial.score is not None)
+    best = load_config(project.directory / tuned.file)
+    assert best.ranker.model.dropout == tuned.trials[0].values["ranker.model.dropout"]
+    assert best.ranker.model.dim == 8
+
+
+def test_a_search_is_of_one_model(project):
+    mixed = [*OF_RANKER["tuning__space"], {"key": "model.dropout", "kind": "float", "low": 0.0, "high": 0.5}]
+    with pytest.raises(ConfigError, match="a search trains one of the two"):
+        project.session(ranker=RANKER, tuning__space=mixed).__enter__()
+
+
+def test_a_rankers_keys_need_a_ranker_that_needs_no_retriever(project):
+    shutil.rmtree(project.workdir / "model")
+    with project.session(ranker=RANKER, **OF_RANKER) as session:
+        assert tune(session).trials
