@@ -12,12 +12,13 @@ def compare(
         list[str],
         typer.Argument(
             metavar="RUN RUN...",
-            help="Evaluated work directories, and Parquet files of another system's lists (user_id, item_id, rank).",
+            help="Work directories with an evaluation or a ranker, and Parquet files of another system's lists "
+            "(user_id, item_id, rank) or of another ranker's predictions (user, item, label, logit).",
         ),
     ],
     k: Annotated[int, typer.Option(min=1, max=100, help="Metrics are taken over the first k places.")] = 10,
 ) -> None:
-    """Which run ranks better, on the same test users: paired differences, and where they disagree.
+    """Which run ranks, or predicts clicks, better, on the same test users: paired differences, and disagreements.
 
     Runs that differ in nothing but their seed are taken together.
     """

@@ -1,11 +1,14 @@
 """`recsys compare` on work directories that really ran."""
 
+import shutil
+
 import polars as pl
 import pytest
 
 from recsys.errors import BundleError, ConfigError, DataError, StaleError
 from recsys.stages.compare import compare
 from recsys.stages.prepare import prepare
+from recsys.stages.rank import rank
 from recsys.stages.run import run
 from recsys.stages.train import train
 
@@ -20,7 +23,7 @@ def variant(project, name, **overrides):
 def test_runs_that_differ_in_their_seed_are_one_system(project):
     other, seed = variant(project, "other", model__dim=16), variant(project, "seed", seed=1)
     compared = compare([str(project.workdir), other, seed])
-    assert {system.name: system.runs for system in compared.report.systems} == {
+    assert {system.name: system.runs for system in compared.rankings.systems} == {
         "run": ("run", "seed"),
         "other": ("other",),
     }
@@ -33,17 +36,17 @@ def test_another_systems_lists_are_compared_with_a_run(project, tmp_path):
     lists = pl.read_parquet(project.workdir / "evaluation" / "lists.parquet").select("user_id", "item_id", "rank")
     lists.write_parquet(tmp_path / "theirs.parquet")
     compared = compare([str(tmp_path / "theirs.parquet"), str(project.workdir)], k=5)
-    metrics = {system.name: system.metrics["NDCG@5"].value for system in compared.report.systems}
+    metrics = {system.name: system.metrics["NDCG@5"].value for system in compared.rankings.systems}
     assert metrics["run"] == pytest.approx(metrics["theirs.parquet"])
     assert compared.differences == ["nothing that training depends on"]
-    with pytest.raises(ConfigError, match="or one and a Parquet file of another system's lists"):
+    with pytest.raises(ConfigError, match="or one and a Parquet file: another system's lists"):
         compare([str(tmp_path / "theirs.parquet")])
 
 
 def test_seeds_alone_are_compared_with_each_other(project):
     seed = variant(project, "seed", seed=1)
     compared = compare([str(project.workdir), seed])
-    assert [system.name for system in compared.report.systems] == ["run", "seed"]
+    assert [system.name for system in compared.rankings.systems] == ["run", "seed"]
     assert compared.differences == ["seed: 0 | 1"]
 
 
@@ -86,10 +89,37 @@ def test_a_directory_named_twice_is_one_run(project, tmp_path):
     other = variant(project, "other", model__dim=16)
     (tmp_path / "link").symlink_to(project.workdir)
     compared = compare([str(project.workdir), str(tmp_path / "link"), other])
-    assert sorted(run for system in compared.report.systems for run in system.runs) == ["other", "run"]
+    assert sorted(run for system in compared.rankings.systems for run in system.runs) == ["other", "run"]
 
 
 def test_the_same_seed_twice_is_no_second_seed(project):
     copied, other = project.copy(project.directory / "copy"), variant(project, "other", model__dim=16)
     compared = compare([str(project.workdir), str(copied.workdir), other])
-    assert [len(system.runs) for system in compared.report.systems] == [1, 1, 1]
+    assert [len(system.runs) for system in compared.rankings.systems] == [1, 1, 1]
+
+
+RANKER = {"model": {"dim": 8, "hidden": [8], "max_length": 5}, "training": {"max_epochs": 1, "threads": 1}}
+
+
+def test_rankers_are_compared_by_the_clicks_they_predict(project, tmp_path):
+    other = project.copy(tmp_path / "other")
+    for one, kind in ((project, "mean"), (other, "none")):
+        with one.session(ranker={**RANKER, "model": {**RANKER["model"], "interest": {"kind": kind}}}) as session:
+            rank(session)
+    compared = compare([str(project.workdir), str(other.workdir)])
+    assert compared.rankings is not None
+    assert [len(system.runs) for system in compared.clicks.systems] == [1, 1]
+    assert {found.metric for found in compared.clicks.comparisons} >= {"AUC", "log loss"}
+    assert any("ranker.model.interest.kind: mean | none" in line for line in compared.differences)
+    theirs = tmp_path / "theirs.parquet"
+    shutil.copy(other.workdir / "ranker" / "predictions.parquet", theirs)
+    compared = compare([str(project.workdir), str(theirs)])
+    assert compared.rankings is None
+    assert "theirs.parquet" in {system.name for system in compared.clicks.systems}
+
+
+def test_predictions_need_a_ranker_beside_them(project, tmp_path):
+    theirs = tmp_path / "theirs.parquet"
+    pl.DataFrame({"user": [1], "item": [1], "label": [1], "logit": [0.5]}).write_parquet(theirs)
+    with pytest.raises(ConfigError, match="run `recsys rank` in every work directory"):
+        compare([str(project.workdir), str(theirs)])

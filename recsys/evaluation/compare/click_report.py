@@ -1,0 +1,44 @@
+"""What a comparison of rankers found, and how it is told."""
+
+from recsys.evaluation.clicks import CLICK_METRICS
+from recsys.evaluation.outcome import Comparison, Estimate
+from recsys.section import Section
+
+
+class ComparedRanker(Section):
+    name: str
+    runs: tuple[str, ...]
+    """One for each seed."""
+    metrics: dict[str, Estimate]
+    """Means over seeds."""
+
+
+class ClickComparison(Section):
+    examples: int
+    users: int
+    systems: tuple[ComparedRanker, ...]
+    comparisons: tuple[Comparison, ...]
+    """Of each two rankers, metric by metric; of log loss and calibration error less is better."""
+
+    def lines(self) -> list[str]:
+        width = max(len(system.name) for system in self.systems)
+        header = f"{'':<{width}}  seeds" + "".join(f"{name:>26}" for name in CLICK_METRICS)
+        rows = [
+            f"{system.name:<{width}}  {len(system.runs):>5}"
+            + "".join(f"{_text(system.metrics.get(name)):>26}" for name in CLICK_METRICS)
+            for system in self.systems
+        ]
+        return [
+            f"Predicted clicks: {self.examples:,} test examples of {self.users:,} users, the same for all",
+            header,
+            *rows,
+            "Differences, paired, with 95 % intervals of users drawn anew; p adjusted by Holm's method:",
+            *(
+                f"  {' - '.join(found.systems)}  {found.told}  p {found.p:.4f}, adjusted {found.p_adjusted:.4f}"
+                for found in self.comparisons
+            ),
+        ]
+
+
+def _text(found: Estimate | None) -> str:
+    return "-" if found is None else f"{found.value:.4f} [{found.low:.4f}, {found.high:.4f}]"
