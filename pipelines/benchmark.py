@@ -1,4 +1,4 @@
-"""`recsys benchmark train|recommend CONFIG [key=value ...]`"""
+"""`recsys benchmark train|rank|recommend CONFIG [key=value ...]`"""
 
 from typing import Annotated
 
@@ -21,6 +21,19 @@ def train(
 
     with session(config, overrides) as held:
         show(measure_training(held, seconds=seconds))
+
+
+@benchmark.command()
+def rank(
+    config: Config,
+    overrides: Overrides = None,
+    seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="How long the throughput is measured.")] = 30.0,
+) -> None:
+    """The ranker: training examples/s, memory, FLOP/s, and how soon one user's candidates are ranked."""
+    from recsys.benchmark.commands import measure_ranking
+
+    with session(config, overrides) as held:
+        show(measure_ranking(held, seconds=seconds))
 
 
 @benchmark.command()

@@ -5,10 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from recsys.benchmark.rank import benchmark_ranking
 from recsys.benchmark.recommend import benchmark_recommending
 from recsys.benchmark.results import Benchmark
 from recsys.benchmark.train import benchmark_training
+from recsys.data.dataset import open_dataset
 from recsys.errors import Interrupted
+from recsys.stages.ranking import RankerData
 from recsys.stages.recommend import published_recommender, wanted
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
@@ -38,6 +41,18 @@ def measure_training(session: Session, *, seconds: float) -> Measured:
     session.demand_earlier(Stage.TRAIN)
     found = benchmark_training(retrieval_job(session), seconds=seconds, tell=session.tell)
     return Measured(found, found.write(session.config.workdir, "train"))
+
+
+@_thrown_away_when_stopped()
+def measure_ranking(session: Session, *, seconds: float) -> Measured:
+    """On the prepared dataset; the workdir's ranker is left alone."""
+    session.demand_earlier(Stage.RANK)
+    layout = session.layout
+    dataset = open_dataset(layout.product(Stage.PREPARE))
+    job = RankerData(session.config, dataset, layout.product(Stage.TRAIN), session.tell).job(layout.workdir)
+    candidates = session.config.recommend.candidates
+    found = benchmark_ranking(job, candidates=candidates, seconds=seconds, tell=session.tell)
+    return Measured(found, found.write(session.config.workdir, "rank"))
 
 
 @_thrown_away_when_stopped()

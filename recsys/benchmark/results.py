@@ -107,6 +107,25 @@ class TrainingBenchmark(Benchmark):
         ]
 
 
+class RankingBenchmark(Benchmark):
+    examples_per_second: float
+    """Of training, validation left out."""
+    steps: int
+    seconds: float
+    candidates: int
+    latencies: dict[str, float]
+    """Milliseconds to rank one user's candidates, by percentile."""
+
+    def rows(self) -> list[tuple[str, str]]:
+        steps = f"{self.steps:,} steps in {self.seconds:.1f} s"
+        latencies = ", ".join(f"{name} {value:.1f} ms" for name, value in self.latencies.items())
+        return [
+            ("training examples/s", f"{self.examples_per_second:,.0f} ({steps})"),
+            (f"{self.candidates} candidates", latencies),
+            *super().rows(),
+        ]
+
+
 class RecommendBenchmark(Benchmark):
     users_per_second: float
     """Of the median run: histories to lists in Parquet."""

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from recsys.model.losses import chunk_positions
 from recsys.model.objectives import FullSoftmaxConfig
 from recsys.training.engine import train
 from recsys.training.hardware import Hardware, choose_hardware
+from recsys.training.ranking_job import RankingJob
 from recsys.training.retrieval_job import RetrievalJob, build_batches, build_task
 from recsys.training.stopwatch import Stopwatch
 
@@ -33,7 +35,7 @@ def benchmark_training(job: RetrievalJob, *, seconds: float, tell: Callable[[str
     tell(f"training on {hardware} for {1.25 * seconds:.1f} seconds at least, then a validation")
     training = LoadMeter()
     forget_peak_memory()
-    _train(job, hardware, stopwatch)
+    train_for(job, hardware, stopwatch)
     loads, peak = [training.load()], peak_memory()
     lap = stopwatch.speed
     speed, plan = lap.clicks / lap.seconds, build_batches(job).plan(0, Shard())
@@ -57,11 +59,11 @@ def benchmark_training(job: RetrievalJob, *, seconds: float, tell: Callable[[str
     )
 
 
-def _train(job: RetrievalJob, hardware: Hardware, stopwatch: Stopwatch) -> None:
+def train_for(job: RetrievalJob | RankingJob, hardware: Hardware, stopwatch: Stopwatch) -> None:
+    """Until the stopwatch has seen enough; nothing is left of it."""
     with TemporaryDirectory(prefix="recsys-benchmark-") as directory:
-        endless = job.training.model_copy(update=ENDLESS)
-        job = dataclasses.replace(job, training=endless, directory=Path(directory))
-        train(job, hardware, None, None, callbacks=[stopwatch])
+        changed: dict[str, Any] = {"training": job.training.model_copy(update=ENDLESS), "directory": Path(directory)}
+        train(dataclasses.replace(job, **changed), hardware, None, None, callbacks=[stopwatch])
 
 
 def _matmul(job: RetrievalJob, hardware: Hardware, plan: EpochPlan, speed: float) -> Matmul:

@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from recsys.data.example_batches import RankingBatch
 from recsys.model.ranking.ranker import Ranker
@@ -15,8 +15,12 @@ class RankingTask(Task):
 
     def __init__(self, ranker: Ranker, optimizer: RankerOptimizer) -> None:
         super().__init__()
-        self.model = ranker
+        self.model: Ranker = ranker
         self.optimizer_config = optimizer
+
+    @property
+    def body(self) -> nn.Module:
+        return self.model.interest
 
     def training_step(self, batch: RankingBatch) -> Tensor:
         return F.binary_cross_entropy_with_logits(self.model(batch), batch.labels_B)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from recsys.data.batches import SequenceBatch
 from recsys.model.embedding import ItemTower
@@ -35,6 +35,10 @@ class RetrievalTask(Task):
     def retriever(self) -> Retriever:
         assert isinstance(self.model, Retriever)
         return self.model
+
+    @property
+    def body(self) -> nn.Module:
+        return self.retriever.encoder
 
     def training_step(self, batch: SequenceBatch) -> Tensor:
         user_ND = self.layout(self.retriever, batch)

@@ -8,7 +8,8 @@ import pytorch_lightning as pl
 import torch
 
 from recsys.data.batches import SequenceBatch
-from recsys.training.retrieval_task import RetrievalTask
+from recsys.data.example_batches import RankingBatch
+from recsys.training.task import Task
 
 LEAST_STEPS = 5
 PARTS = ("data", "embedding", "blocks", "loss", "backward", "optimiser")
@@ -47,10 +48,9 @@ class Stopwatch(pl.Callback):
         self.step_began = self.marked = 0.0
 
     def on_train_start(self, _: pl.Trainer, pl_module: Any) -> None:
-        assert isinstance(pl_module, RetrievalTask)
-        encoder = pl_module.retriever.encoder
-        encoder.register_forward_pre_hook(lambda *_: self._mark("embedding"))
-        encoder.register_forward_hook(lambda *_: self._mark("blocks"))
+        assert isinstance(pl_module, Task)
+        pl_module.body.register_forward_pre_hook(lambda *_: self._mark("embedding"))
+        pl_module.body.register_forward_hook(lambda *_: self._mark("blocks"))
 
     def on_train_epoch_start(self, *_: Any) -> None:
         self.step_began = self.marked = _now()
@@ -64,7 +64,9 @@ class Stopwatch(pl.Callback):
     def on_after_backward(self, *_: Any) -> None:
         self._mark("backward")
 
-    def on_train_batch_end(self, trainer: pl.Trainer, _: Any, __: Any, batch: SequenceBatch, ___: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, _: Any, __: Any, batch: SequenceBatch | RankingBatch, ___: int
+    ) -> None:
         self._mark("optimiser")
         is_over = self.lap.ends_with(time.monotonic() - self.step_began)
         now = _now() if is_over or trainer.is_last_batch else time.monotonic()

@@ -13,6 +13,11 @@ class Task(pl.LightningModule):
     model: nn.Module
     """What is validated, averaged and kept."""
 
+    @property
+    def body(self) -> nn.Module:
+        """The part of the model between what embeds its input and what makes a loss of its output."""
+        raise NotImplementedError
+
     def transfer_batch_to_device(self, batch: Any, device: torch.device, _: int) -> Any:
         return batch
 
