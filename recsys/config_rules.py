@@ -32,6 +32,11 @@ def require_what_ranks(ranker: RankerSection | None, data: DataConfig) -> None:
         return
     if isinstance(ranker.examples, LabelledConfig) and data.events.columns.label is None:
         raise ValueError("ranker.examples.kind labelled needs data.events.columns.label, the column of labels")
+    if isinstance(ranker.examples, LabelledConfig) and ranker.training.objective.kind == "softmax":
+        raise ValueError(
+            "ranker.training.objective.kind softmax tells a click from the negatives beside it, and labelled examples "
+            "have none: use bce"
+        )
     if isinstance(ranker.model.interest.positions, ByTimeConfig) and data.events.time_kind == "order":
         raise ValueError(
             "ranker.model.interest.positions.kind time reads the time between clicks, and with "

@@ -62,7 +62,7 @@ def _latencies(job: RankingJob, hardware: Hardware, candidates: int) -> list[flo
     ranker = Ranker.for_dataset(job.model, job.dataset).to(device).eval()
     reader = ExampleReader(job.dataset, job.validation, job.model.max_length)
     random = np.random.default_rng(0)
-    rows = random.integers(0, len(job.validation), CALLS + WARM_UP)
+    rows = random.integers(0, job.validation.num_moments, CALLS + WARM_UP)
     items = torch.from_numpy(random.integers(1, len(job.dataset.items) + 1, (len(rows), 1, candidates)))
     found = []
     for row, asked in zip(tqdm(rows, desc="rank", disable=None), items, strict=True):

@@ -1,6 +1,6 @@
 """Batches of labelled examples. What several examples have in common, a moment and its history, is there once.
 
-Shape letters: H moments, L clicks of a history, M values of a feature, B examples.
+Shape letters: H moments, C candidates at each, L clicks of a history, M values of a feature.
 """
 
 from collections.abc import Iterator
@@ -73,20 +73,19 @@ class Stretches:
 
 @dataclass(frozen=True)
 class RankingBatch:
-    """Example b: was `items_B[b]` clicked at the moment `owners_B[b]`?"""
+    """Which of each moment's candidates were clicked?"""
 
     moments: Moments
-    owners_B: Tensor
-    items_B: Tensor
-    labels_B: Tensor
+    items_HC: Tensor
+    labels_HC: Tensor
 
     @property
     def num_targets(self) -> int:
-        return len(self.items_B)
+        """Examples."""
+        return self.items_HC.numel()
 
     def to(self, device: torch.device) -> "RankingBatch":
-        others = (tensor.to(device) for tensor in (self.owners_B, self.items_B, self.labels_B))
-        return RankingBatch(self.moments.to(device), *others)
+        return RankingBatch(self.moments.to(device), self.items_HC.to(device), self.labels_HC.to(device))
 
 
 class ExampleReader:
@@ -98,15 +97,12 @@ class ExampleReader:
         self.max_length = max_length
 
     def batch(self, rows: Int64) -> RankingBatch:
-        """Those of `rows`; neighbours of one click share its moment."""
+        """The moments `rows`, with all their candidates."""
         chosen = self.examples.take(rows)
-        is_first = np.ones(len(rows), dtype=bool)
-        is_first[1:] = chosen.clicks[1:] != chosen.clicks[:-1]
         return RankingBatch(
-            moments=self.moments(chosen.take(is_first)),
-            owners_B=torch.from_numpy(np.cumsum(is_first) - 1),
-            items_B=torch.from_numpy(chosen.items.astype(np.int64)),
-            labels_B=torch.from_numpy(chosen.labels.astype(np.float32)),
+            moments=self.moments(chosen),
+            items_HC=torch.from_numpy(chosen.items.astype(np.int64)),
+            labels_HC=torch.from_numpy(chosen.labels.astype(np.float32)),
         )
 
     def moments(self, chosen: Examples) -> Moments:
@@ -121,24 +117,29 @@ class ExampleReader:
         return stretches.moments(np.asarray(histories.times[chosen.clicks]), chosen.users, context)
 
     def in_order(self, batch_size: int) -> Iterator[RankingBatch]:
-        """All examples, as they are."""
-        for start in range(0, len(self.examples), batch_size):
-            yield self.batch(np.arange(start, min(start + batch_size, len(self.examples))))
+        """All examples as they are, about `batch_size` of them at a time."""
+        for rows in self.rows(np.arange(self.examples.num_moments), batch_size):
+            yield self.batch(rows)
+
+    def rows(self, order: Int64, batch_size: int) -> list[Int64]:
+        """Moments in this order, cut into batches of as many as have `batch_size` examples, and of one at least."""
+        step = max(1, batch_size // self.examples.num_candidates)
+        return [order[start : start + step] for start in range(0, len(order), step)]
 
 
 @dataclass(frozen=True)
 class ExamplePlan:
-    """One epoch: which click's examples come when. Examples of one click stay together."""
+    """One epoch: which moments come when."""
 
-    rows: Int64
-    bounds: Int64
+    batches: list[Int64]
+    num_candidates: int
 
     def __len__(self) -> int:
-        return len(self.bounds) - 1
+        return len(self.batches)
 
     def clicks_from(self, first: int) -> int:
         """Examples of the batches from `first` on."""
-        return int(self.bounds[-1] - self.bounds[first])
+        return self.num_candidates * sum(map(len, self.batches[first:]))
 
 
 class ExampleBatches:
@@ -150,17 +151,10 @@ class ExampleBatches:
         self.seed = seed
 
     def plan(self, epoch: int, shard: Shard) -> ExamplePlan:
-        clicks = self.reader.examples.clicks
-        begins = np.flatnonzero(np.append(True, clicks[1:] != clicks[:-1]))
-        lengths = np.diff(np.append(begins, len(clicks)))
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(begins))
-        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[order])])
-        rows = np.arange(offsets[-1]) + np.repeat(begins[order] - offsets[:-1], lengths[order])
-        wanted = np.arange(0, offsets[-1], self.batch_size * shard.world_size)
-        bounds = np.append(offsets[np.searchsorted(offsets, wanted)], offsets[-1])
-        return ExamplePlan(rows, np.unique(bounds))
+        examples = self.reader.examples
+        order = np.random.default_rng([self.seed, epoch]).permutation(examples.num_moments)
+        return ExamplePlan(self.reader.rows(order, self.batch_size * shard.world_size), examples.num_candidates)
 
     def iterate(self, plan: ExamplePlan, *, first: int, shard: Shard) -> Iterator[RankingBatch]:
-        for batch in range(first, len(plan)):
-            rows = plan.rows[plan.bounds[batch] : plan.bounds[batch + 1]]
+        for rows in plan.batches[first:]:
             yield self.reader.batch(np.array_split(rows, shard.world_size)[shard.rank])

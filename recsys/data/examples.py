@@ -20,8 +20,11 @@ PARTS: tuple[Part, ...] = ("training", "validation", "test")
 
 @dataclass(frozen=True)
 class Examples:
-    """[E] of each. `clicks` is the click, as a place in the flat arrays, whose user, time and context an example has;
-    the history are the clicks of that user before place `ends`."""
+    """N moments, and C candidates at each of them: an example is one candidate.
+
+    `clicks` [N] is the click, as a place in the flat arrays, whose user, time and context a moment has; its history are
+    the clicks of that user before place `ends` [N]. `items` and `labels` are [N, C].
+    """
 
     clicks: Int64
     users: NDArray[np.int32]
@@ -30,13 +33,29 @@ class Examples:
     labels: NDArray[np.uint8]
 
     def __len__(self) -> int:
+        """How many examples."""
+        return self.items.size
+
+    @property
+    def num_moments(self) -> int:
         return len(self.clicks)
+
+    @property
+    def num_candidates(self) -> int:
+        """C"""
+        return self.items.shape[1]
+
+    @property
+    def user_of_each(self) -> Int64:
+        """[N * C] whose each example is."""
+        return np.repeat(self.users.astype(np.int64), self.num_candidates)
 
     def fingerprint(self) -> str:
         """Of all of it."""
         return hashlib.sha256(b"".join(array.tobytes() for array in vars(self).values())).hexdigest()
 
-    def take(self, rows: Int64 | NDArray[np.bool_]) -> "Examples":
+    def take(self, rows: Int64) -> "Examples":
+        """Some moments, with all their candidates."""
         return Examples(self.clicks[rows], self.users[rows], self.ends[rows], self.items[rows], self.labels[rows])
 
 
@@ -59,14 +78,15 @@ def stretches(begins: Int64, ends: Int64) -> Int64:
 
 
 def labelled_examples(dataset: Dataset, part: Part) -> Examples:
-    """One example a click of a log that has labels."""
+    """One example a click of a log that has labels: its own item."""
     assert dataset.labels is not None
     clicks = part_of_clicks(dataset, part)
-    return examples_of(dataset, clicks, np.asarray(dataset.histories.items)[clicks], dataset.labels[clicks])
+    items = np.asarray(dataset.histories.items)[clicks]
+    return examples_of(dataset, clicks, items[:, None], dataset.labels[clicks][:, None])
 
 
 def examples_of(dataset: Dataset, clicks: Int64, items: NDArray[np.int32], labels: NDArray[np.uint8]) -> Examples:
-    """Whether each item is clicked at the moment of each click."""
+    """Whether each of [clicks, C] items is clicked at the moment of the click."""
     return Examples(clicks, dataset.histories.users[clicks], moment_begins(dataset)[clicks], items, labels)
 
 

@@ -36,7 +36,7 @@ def sampled_examples(dataset: Dataset, part: Part, *, negatives: int, draw: Draw
     items = np.concatenate([own[:, None], drawn], axis=1).astype(np.int32)
     labels = np.zeros(items.shape, dtype=np.uint8)
     labels[:, 0] = 1
-    return examples_of(dataset, np.repeat(clicks, negatives + 1), items.ravel(), labels.ravel())
+    return examples_of(dataset, clicks, items, labels)
 
 
 class Seen:

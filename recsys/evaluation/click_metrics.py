@@ -62,6 +62,12 @@ def user_aucs(logits: Float64, labels: Float64, users: Int64) -> tuple[Float64, 
     return aucs, np.where(pairs > 0, clicked + passed, 0.0)
 
 
+def gauc(logits: Float64, labels: Float64, users: Int64) -> float:
+    """Mean of the users' AUCs, weighted by their examples; NaN where no user has both kinds."""
+    aucs, sizes = user_aucs(logits, labels, users)
+    return float((aucs * sizes).sum() / sizes.sum()) if sizes.any() else float("nan")
+
+
 def log_losses(logits: Float64, labels: Float64) -> Float64:
     """[E] in nats."""
     return np.logaddexp(0.0, logits) - labels * logits

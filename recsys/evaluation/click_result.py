@@ -14,6 +14,7 @@ from recsys.evaluation.outcome import CLICKS, PREDICTIONS, Estimate
 from recsys.section import Section
 
 RESAMPLES = 1_000
+OF_PROBABILITIES = ("log loss", "calibration error")
 
 
 class ClickResult(Section):
@@ -41,20 +42,24 @@ class ClickResult(Section):
 
 
 def write_predictions(
-    dataset: Dataset, examples: Examples, logits: NDArray[np.float64], directory: Path
+    dataset: Dataset, examples: Examples, logits: NDArray[np.float64], directory: Path, *, is_calibrated: bool = True
 ) -> ClickResult:
-    """clicks.json, and predictions.parquet: user, item (indices of the dataset), label, logit."""
-    predictions = Predictions(logits, examples.labels.astype(np.float64), examples.users.astype(np.int64))
+    """clicks.json, and predictions.parquet: user, item (indices of the dataset), label, logit.
+
+    What asks how probable a click is is left out where logits do not say.
+    """
+    labels, items, users = examples.labels.ravel(), examples.items.ravel(), examples.user_of_each
+    estimates = Predictions(logits, labels.astype(np.float64), users).estimates(resamples=RESAMPLES, seed=0)
     begins = np.asarray(dataset.histories.offsets)[examples.users]
     result = ClickResult(
-        metrics=predictions.estimates(resamples=RESAMPLES, seed=0),
+        metrics={name: one for name, one in estimates.items() if is_calibrated or name not in OF_PROBABILITIES},
         examples=len(examples),
         users=len(np.unique(examples.users)),
-        clicked=float(examples.labels.mean()) if len(examples) else 0.0,
-        without_history=int((examples.ends == begins).sum()),
-        unknown_items=int((~dataset.trained_items[examples.items]).sum()),
+        clicked=float(labels.mean()) if len(examples) else 0.0,
+        without_history=int((examples.ends == begins).sum()) * examples.num_candidates,
+        unknown_items=int((~dataset.trained_items[items]).sum()),
     )
-    columns = {"user": examples.users, "item": examples.items, "label": examples.labels, "logit": logits}
+    columns = {"user": users, "item": items, "label": labels, "logit": logits}
     with replaced_file(directory / PREDICTIONS) as temporary:
         pl.DataFrame(columns).write_parquet(temporary)
     write_json(directory / CLICKS, result.model_dump(mode="json"))

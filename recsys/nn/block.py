@@ -27,6 +27,12 @@ class Block(nn.Module):
         mixed_BD = self.mixer.last(read_BLD, context)
         return self._transformed(self.mixing.join(context.last(x_BLD), context.last(read_BLD), mixed_BD))
 
+    def beyond(self, x_BLD: Tensor, context: SequenceContext, targets_BND: Tensor) -> Tensor:
+        """[B, N, D]: what each of N targets would become as the next position of its row, were it alone there."""
+        read_BLD, own_BND = self.mixing.read(x_BLD), self.mixing.read(targets_BND)
+        mixed_BND = self.mixer.beyond(read_BLD, context, own_BND)
+        return self._transformed(self.mixing.join(targets_BND, own_BND, mixed_BND))
+
     def _transformed(self, x: Tensor) -> Tensor:
         read = self.transforming.read(x)
         return self.transforming.join(x, read, self.feedforward(read))

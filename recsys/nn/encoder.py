@@ -66,6 +66,16 @@ class Encoder(nn.Module):
             x_BLD = block(x_BLD, context)
         return self.norm(x_BLD)
 
+    @property
+    def has_one_block(self) -> bool:
+        return len(self.blocks) == 1
+
+    def beyond(self, x_BLD: Tensor, context: SequenceContext, targets_BND: Tensor) -> Tensor:
+        """[B, N, D]: `last` of each row with one of N targets behind it, of an encoder of one block."""
+        (block,) = self.blocks
+        assert isinstance(block, Block)
+        return self.norm(block.beyond(x_BLD, context, targets_BND))
+
     def last(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
         """[B, D]: `forward` at each row's last click; the last block computes no other."""
         if not self.blocks:

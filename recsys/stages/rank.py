@@ -23,11 +23,13 @@ from recsys.training.ranking_judge import predict
 class RankerTrained:
     directory: Path
     outcome: TrainingOutcome
+    metric: str
+    """What it was validated by."""
     result: ClickResult
 
     def lines(self) -> list[str]:
         outcome = self.outcome
-        score = "" if outcome.validation is None else f", validation AUC {outcome.validation:.4f}"
+        score = "" if outcome.validation is None else f", validation {self.metric} {outcome.validation:.4f}"
         return [
             f"Ranker: {self.directory}",
             f"  {len(outcome.history)} epochs, {outcome.clicks:,} examples in {outcome.minutes:.1f} minutes; "
@@ -46,20 +48,32 @@ def rank(session: Session, *, restart: bool = False) -> RankerTrained:
     elif session.is_current(Stage.RANK):
         outcome = read_outcome(directory)
         assert outcome is not None
-        return RankerTrained(directory, outcome, ClickResult.read(directory / CLICKS, remedy="run it again"))
+        return RankerTrained(
+            directory,
+            outcome,
+            section.training.objective.metric,
+            ClickResult.read(directory / CLICKS, remedy="run it again"),
+        )
     session.demand_unaltered(Stage.RANK)
     dataset = open_dataset(session.layout.product(Stage.PREPARE))
     data = RankerData(session.config, dataset, session.layout.product(Stage.TRAIN), session.tell)
     job = data.job(directory)
     with session.recording(Stage.RANK):
         session.tracker.log_params({f"ranker.{key}": value for key, value in flatten(section).items()})
-        outcome = fit(job, restart=restart, tell=session.tell, on_epoch=log_to(session, "AUC", "ranker."))
+        outcome = fit(
+            job,
+            restart=restart,
+            tell=session.tell,
+            on_epoch=log_to(session, section.training.objective.metric, "ranker."),
+        )
         examples = data.examples("test")
         reader = ExampleReader(dataset, examples, section.model.max_length)
         logits = predict(load_ranker(directory / BEST), reader)
-        result = write_predictions(dataset, examples, logits, directory)
+        result = write_predictions(
+            dataset, examples, logits, directory, is_calibrated=section.training.objective.is_calibrated
+        )
     session.tracker.log_metrics({f"ranker.test.{name}": found.value for name, found in result.metrics.items()})
-    return RankerTrained(directory, outcome, result)
+    return RankerTrained(directory, outcome, section.training.objective.metric, result)
 
 
 def require_buildable(session: Session) -> None:

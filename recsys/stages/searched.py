@@ -64,14 +64,15 @@ class SearchedRetriever:
 class SearchedRanker:
     """Trained beside the retriever of the search's own workdir, where it needs one."""
 
-    metric, stage, prefix = "AUC", Stage.RANK, "ranker."
+    stage, prefix = Stage.RANK, "ranker."
 
     def __init__(self, session: Session, dataset: Dataset) -> None:
+        self.metric = ranker_section(session.config).training.objective.metric
         self.session = session
         self.dataset = dataset
 
     def require_comparable(self) -> None:
-        if len(set(self.data(self.session.config).examples("validation").labels.tolist())) < 2:
+        if len(set(self.data(self.session.config).examples("validation").labels.ravel().tolist())) < 2:
             raise _nothing_to_compare("examples of both labels")
 
     def complete(self, config: RunConfig) -> RunConfig:

@@ -6,6 +6,7 @@ import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import nn
 
+from recsys.model.ranking.objectives import BceConfig, RankerObjective
 from recsys.section import Section
 from recsys.training.schedule import RateConfig, ScheduleConfig
 
@@ -47,6 +48,7 @@ class RankerTrainingConfig(ScheduleConfig):
     patience: PositiveInt = 2
     batch_size: PositiveInt = 1024
     """Examples in a batch on each device."""
+    objective: RankerObjective = BceConfig()
     optimizer: RankerOptimizer = AdamWConfig()
 
 

@@ -61,7 +61,7 @@ class RankingJob:
         ranker = Ranker.for_dataset(self.model, self.dataset)
         if self.initial_items is not None:
             ranker.items.begin(self.initial_items)
-        return RankingTask(ranker, self.training.optimizer)
+        return RankingTask(ranker, self.training.objective, self.training.optimizer)
 
     def loader(self, progress: Progress, hardware: Hardware) -> Iterable[Any]:
         require_both_kinds(self.examples)
@@ -70,7 +70,8 @@ class RankingJob:
         return ExampleLoader(batches, progress, torch.device(hardware.device))
 
     def judge(self) -> Judge:
-        return RankingJudge(ExampleReader(self.dataset, self.validation, self.model.max_length))
+        reader = ExampleReader(self.dataset, self.validation, self.model.max_length)
+        return RankingJudge(reader, by_user=not self.training.objective.is_calibrated)
 
     def callbacks(self) -> list[pl.Callback]:
         return []

@@ -1,4 +1,4 @@
-"""AUC of the validation examples after each epoch."""
+"""AUC of the validation examples after each epoch, of all together or user by user."""
 
 import numpy as np
 import torch
@@ -6,29 +6,30 @@ from numpy.typing import NDArray
 from torch import nn
 
 from recsys.data.example_batches import ExampleReader
-from recsys.evaluation.click_metrics import auc
+from recsys.evaluation.click_metrics import auc, gauc
 
 BATCH = 4096
 
 
 class RankingJudge:
-    metric = "AUC"
-
-    def __init__(self, reader: ExampleReader) -> None:
+    def __init__(self, reader: ExampleReader, *, by_user: bool) -> None:
         self.reader = reader
+        self.metric = "GAUC" if by_user else "AUC"
 
     def __len__(self) -> int:
         """0 where no AUC can be had: without examples of both kinds."""
         labels = self.reader.examples.labels
-        return len(labels) if len(np.unique(labels)) == 2 else 0
+        return labels.size if len(np.unique(labels)) == 2 else 0
 
     def __call__(self, model: nn.Module) -> float:
-        return auc(predict(model, self.reader), self.reader.examples.labels.astype(np.float64))
+        examples, logits = self.reader.examples, predict(model, self.reader)
+        labels = examples.labels.ravel().astype(np.float64)
+        return auc(logits, labels) if self.metric == "AUC" else gauc(logits, labels, examples.user_of_each)
 
 
 @torch.inference_mode()
 def predict(model: nn.Module, reader: ExampleReader) -> NDArray[np.float64]:
     """[E] logits, in the order of the examples. The model should be in evaluation mode."""
     device = next(model.parameters()).device
-    parts = [model(batch.to(device)).float().cpu().numpy() for batch in reader.in_order(BATCH)]
+    parts = [model(batch.to(device)).float().flatten().cpu().numpy() for batch in reader.in_order(BATCH)]
     return np.concatenate([np.zeros(0), *parts]).astype(np.float64)

@@ -37,11 +37,16 @@ class Columns:
         self.sizes = {"item": len(dataset.items) + 1} | {one.name: one.num_values for one in features}
 
     def of(self, batch: RankingBatch, length: int) -> dict[str, np.ndarray]:
-        moments, owners, items = batch.moments, batch.owners_B.numpy(), batch.items_B.numpy()
+        moments, items = batch.moments, batch.items_HC.numpy().ravel()
+        owners = np.repeat(np.arange(len(moments.lengths_H)), batch.items_HC.shape[1])
         history = np.zeros((len(moments.lengths_H), length), np.int64)
         history[:, : moments.items_HL.shape[1]] = moments.items_HL.numpy()
         known = lambda rows: np.where(self.trained_items[rows], rows, 0)  # noqa: E731
-        columns = {"label": batch.labels_B.numpy(), "item": known(items), "item_history": known(history)[owners]}
+        columns = {
+            "label": batch.labels_HC.numpy().ravel(),
+            "item": known(items),
+            "item_history": known(history)[owners],
+        }
         for name, values in self.items.items():
             columns |= {name: values[items, 0], f"{name}_history": values[history, 0][owners]}
             columns |= {f"{name}_all": values[items]} if values.shape[1] > 1 else {}
@@ -75,7 +80,7 @@ def main() -> None:
         parts = [columns.of(batch, length) for batch in ExampleReader(dataset, examples, length).in_order(65_536)]
         found = {name: np.concatenate([one[name] for one in parts]).astype(np.int32) for name in parts[0]}
         np.savez(arguments.directory / f"{part}.npz", **found)
-        np.savez(arguments.directory / f"{part}_asked.npz", user=examples.users, item=examples.items)
+        np.savez(arguments.directory / f"{part}_asked.npz", user=examples.user_of_each, item=examples.items.ravel())
         print(f"{part}: {len(examples):,} examples")
     facts = {
         "sizes": columns.sizes,

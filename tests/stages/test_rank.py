@@ -154,3 +154,23 @@ def test_a_warm_start_begins_at_the_retrievers_items_and_follows_them(project):
     assert (ratios.diff() <= 0).all()  # the first component varies most
     with project.session(ranker=warm, model__dim=16) as session, pytest.raises(StaleError, match="recsys train"):
         rank(session)
+
+
+def test_a_ranker_of_lists_is_judged_within_them(project):
+    listed = {
+        **SMALL,
+        "examples": {"kind": "sampled", "negatives": 5},
+        "training": {**SMALL["training"], "objective": {"kind": "softmax"}},
+    }
+    with project.session(ranker=listed) as session:
+        trained = rank(session)
+    assert "validation GAUC" in "\n".join(trained.lines())
+    assert set(trained.result.metrics) == {"AUC", "GAUC"}
+
+
+def test_labelled_examples_make_no_list(project):
+    labelled(project, [True, False])
+    with pytest.raises(ConfigError, match="labelled examples have none: use bce"):
+        project.session(
+            data__events__columns={"label": "liked"}, ranker={"training": {"objective": {"kind": "softmax"}}}
+        ).__enter__()

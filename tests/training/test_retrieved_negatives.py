@@ -46,11 +46,13 @@ def test_negatives_are_among_the_first_and_neither_clicked_before_nor_the_click_
     examples = sampled_examples(small_dataset, "training", negatives=3, draw=draw, seed=0)
     vectors, items = vectors_before(small_dataset, retriever).float(), retriever.item_vectors().detach()
     best = topk(vectors[examples.clicks], items, k=12).indices_UK.numpy()
-    knows = vectors[examples.clicks].any(dim=1).numpy() & (examples.labels == 0)
-    assert (best == examples.items[:, None]).any(axis=1)[knows].mean() > 0.98  # where there are few, others are drawn
-    own = np.asarray(small_dataset.histories.items)[examples.clicks]
-    assert (examples.items == own)[examples.labels == 1].all()
-    assert (examples.items != own)[examples.labels == 0].mean() > 0.99
+    knows = vectors[examples.clicks].any(dim=1).numpy()
+    own, negatives = examples.items[:, 0], examples.items[:, 1:]
+    among = (best[:, None] == negatives[..., None]).any(axis=2)
+    assert among[knows].mean() > 0.98  # where there are few, others are drawn
+    assert np.array_equal(own, np.asarray(small_dataset.histories.items)[examples.clicks])
+    assert examples.labels.tolist() == [[1, 0, 0, 0]] * examples.num_moments
+    assert (negatives != own[:, None]).mean() > 0.99
 
 
 @pytest.mark.parametrize("source", [uniform, by_popularity])
@@ -58,13 +60,14 @@ def test_negatives_are_among_the_first_and_neither_clicked_before_nor_the_click_
 def test_each_click_has_its_negatives(small_dataset, source, part):
     examples = sampled_examples(small_dataset, part, negatives=4, draw=source(small_dataset), seed=0)
     clicks = part_of_clicks(small_dataset, part)
-    assert examples.clicks.tolist() == np.repeat(clicks, 5).tolist()
-    assert examples.labels.reshape(-1, 5).sum(axis=1).tolist() == [1] * len(clicks)
-    negatives = examples.items.reshape(-1, 5)[:, 1:]
+    assert examples.clicks.tolist() == clicks.tolist()
+    assert len(examples) == 5 * len(clicks) == len(examples.user_of_each)
+    assert examples.labels.sum(axis=1).tolist() == [1] * len(clicks)
+    negatives = examples.items[:, 1:]
     assert small_dataset.candidates[negatives].all()
     seen = Seen(small_dataset)(clicks, negatives)
     assert seen.mean() < 0.01
-    assert (negatives != examples.items.reshape(-1, 5)[:, :1]).mean() > 0.99
+    assert (negatives != examples.items[:, :1]).mean() > 0.99
 
 
 def test_what_is_drawn_depends_on_the_seed_alone(small_dataset):

@@ -19,12 +19,11 @@ from recsys.model.ranking.vectors import RowVectors, ValueEmbedding
 
 @dataclass(frozen=True)
 class Sequence:
-    """[H, L, W] histories, each there once, and [B, W] targets; target b belongs to history `owners_B[b]`."""
+    """[H, L, W] histories, and [H, C, W] targets of each."""
 
     events_HLW: Tensor
     lengths_H: Tensor
-    targets_BW: Tensor
-    owners_B: Tensor
+    targets_HCW: Tensor
 
 
 class PositionEmbedding(nn.Module):
@@ -51,9 +50,7 @@ class EventVectors(nn.Module):
 
     def forward(self, batch: RankingBatch) -> Sequence:
         moments = batch.moments
-        return Sequence(
-            self._histories(moments), moments.lengths_H, self._targets(batch, moments.context), batch.owners_B
-        )
+        return Sequence(self._histories(moments), moments.lengths_H, self._targets(batch.items_HC, moments.context))
 
     def context(self, moments: Moments) -> Tensor:
         """[H, context features * D]: what is known of the moment itself."""
@@ -76,11 +73,11 @@ class EventVectors(nn.Module):
         untold_H1 = torch.rand(len(moments.lengths_H), 1, device=moments.ages_HL.device) < UNTOLD_SHARE
         return replace(moments, ages_HL=moments.ages_HL.masked_fill(untold_H1, -1))
 
-    def _targets(self, batch: RankingBatch, context: tuple[Tensor, ...]) -> Tensor:
-        parts, known = [self.items(batch.items_B)], iter(context)
+    def _targets(self, items_HC: Tensor, context: tuple[Tensor, ...]) -> Tensor:
+        parts, known = [self.items(items_HC)], iter(context)
         for embed, is_context in zip(self.marks, self.is_context, strict=True):
-            nothing_BD = parts[0].new_zeros(len(batch.items_B), self.dim)
-            parts.append(embed(next(known))[batch.owners_B] if is_context else nothing_BD)
+            nothing_HCD = parts[0].new_zeros(*items_HC.shape, self.dim)
+            parts.append(embed(next(known))[:, None].expand_as(nothing_HCD) if is_context else nothing_HCD)
         if self.placement is not None and self.positions is not None:
-            parts.append(self.positions(torch.full_like(batch.items_B, self.placement.target)))
+            parts.append(self.positions(torch.full_like(items_HC, self.placement.target)))
         return torch.cat(parts, dim=-1)

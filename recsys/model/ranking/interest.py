@@ -1,6 +1,6 @@
-"""What a history says of the target: [B, K] of a Sequence. One class for each model of the field.
+"""What a history says of each target: [H, C, K] of a Sequence. One class for each model of the field.
 
-Shape letters: H histories, L clicks, B targets, W width of an event, K width of what comes out.
+Shape letters: H histories, L clicks, C targets of a history, W width of an event, K width of what comes out.
 """
 
 from abc import ABC, abstractmethod
@@ -13,6 +13,7 @@ from recsys.model.ranking.perceptron import Perceptron
 from recsys.nn.context import SequenceContext
 from recsys.nn.dice import Dice
 from recsys.nn.encoder import Encoder, EncoderConfig
+from recsys.nn.mixers.mixer import with_target
 
 
 class Interest(nn.Module, ABC):
@@ -22,7 +23,7 @@ class Interest(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, sequence: Sequence) -> Tensor:
-        """-> [B, K]"""
+        """-> [H, C, K]"""
 
 
 class NoInterest(Interest):
@@ -33,7 +34,7 @@ class NoInterest(Interest):
         self.width = width
 
     def forward(self, sequence: Sequence) -> Tensor:
-        return sequence.targets_BW
+        return sequence.targets_HCW
 
 
 class MeanInterest(Interest):
@@ -45,7 +46,7 @@ class MeanInterest(Interest):
 
     def forward(self, sequence: Sequence) -> Tensor:
         mean_HW = masked_mean(sequence.events_HLW, sequence.lengths_H)
-        return torch.cat([mean_HW[sequence.owners_B], sequence.targets_BW], dim=-1)
+        return torch.cat([mean_HW[:, None].expand_as(sequence.targets_HCW), sequence.targets_HCW], dim=-1)
 
 
 class DinInterest(Interest):
@@ -60,15 +61,16 @@ class DinInterest(Interest):
         self.activation_unit = Perceptron(4 * width, hidden, dropout=0.0, activation=Dice)
 
     def forward(self, sequence: Sequence) -> Tensor:
-        valid_HL = SequenceContext(sequence.lengths_H).valid_BL(sequence.events_HLW.shape[1])
-        valid_BL = valid_HL[sequence.owners_B]
-        rows_N, columns_N = valid_BL.nonzero(as_tuple=True)
-        event_NW = sequence.events_HLW[sequence.owners_B[rows_N], columns_N]
-        target_NW = sequence.targets_BW[rows_N]
+        events_HLW, targets_HCW = sequence.events_HLW, sequence.targets_HCW
+        valid_HL = SequenceContext(sequence.lengths_H).valid_BL(events_HLW.shape[1])
+        valid_HCL = valid_HL[:, None].expand(-1, targets_HCW.shape[1], -1)
+        histories_N, targets_N, columns_N = valid_HCL.nonzero(as_tuple=True)
+        event_NW, target_NW = events_HLW[histories_N, columns_N], targets_HCW[histories_N, targets_N]
         beside_NW4 = torch.cat([event_NW, target_NW, event_NW - target_NW, event_NW * target_NW], dim=-1)
         weighted_NW = self.activation_unit(beside_NW4) * event_NW
-        interest_BW = torch.zeros_like(sequence.targets_BW).index_add(0, rows_N, weighted_NW)
-        return torch.cat([interest_BW, sequence.targets_BW], dim=-1)
+        rows_N = histories_N * targets_HCW.shape[1] + targets_N
+        interest_BW = torch.zeros_like(targets_HCW).flatten(0, 1).index_add(0, rows_N, weighted_NW)
+        return torch.cat([interest_BW.view_as(targets_HCW), targets_HCW], dim=-1)
 
 
 class BstInterest(Interest):
@@ -84,20 +86,17 @@ class BstInterest(Interest):
         self.encoder = Encoder(config)
 
     def forward(self, sequence: Sequence) -> Tensor:
-        lengths_B = sequence.lengths_H[sequence.owners_B] + 1
-        x_BLW = with_targets(sequence)
-        context = SequenceContext(lengths_B, causal=False)
+        events_HLW, targets_HCW = sequence.events_HLW, sequence.targets_HCW
+        if targets_HCW.shape[1] > 1 and self.encoder.has_one_block and not self.pools:
+            # in one block no click's output is read: a history is read once for all its targets
+            context = SequenceContext(sequence.lengths_H, causal=False)
+            return self.encoder.beyond(events_HLW, context, targets_HCW)
+        x_BLW, context = with_target(events_HLW, sequence.lengths_H, targets_HCW)
         if self.pools:
-            return masked_mean(self.encoder(x_BLW, context), lengths_B)
-        return self.encoder.last(x_BLW, context)
-
-
-def with_targets(sequence: Sequence) -> Tensor:
-    """[B, L + 1, W]: each target behind the last click of its history."""
-    events_BLW = sequence.events_HLW[sequence.owners_B]
-    padded_BLW = nn.functional.pad(events_BLW, (0, 0, 0, 1))
-    places_B11 = sequence.lengths_H[sequence.owners_B][:, None, None]
-    return padded_BLW.scatter(1, places_B11.expand(-1, 1, padded_BLW.shape[-1]), sequence.targets_BW[:, None])
+            interest_BW = masked_mean(self.encoder(x_BLW, context), context.lengths_B)
+        else:
+            interest_BW = self.encoder.last(x_BLW, context)
+        return interest_BW.view_as(targets_HCW)
 
 
 def masked_mean(x_HLW: Tensor, lengths_H: Tensor) -> Tensor:

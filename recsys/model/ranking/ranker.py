@@ -79,18 +79,17 @@ class Ranker(nn.Module):
         return ranker
 
     def forward(self, batch: RankingBatch) -> Tensor:
-        """-> [B] logits"""
-        interest_BK = self.interest(self.events(batch))
+        """-> [H, C] logits"""
+        interest_HCK = self.interest(self.events(batch))
         known_HK = torch.cat([self.users(batch.moments.users_H), self.events.context(batch.moments)], dim=-1)
-        logits_B = self.perceptron(torch.cat([interest_BK, known_HK[batch.owners_B]], dim=-1))[:, 0]
-        return logits_B if self.wide is None else logits_B + self.wide(batch)
+        known_HCK = known_HK[:, None].expand(-1, batch.items_HC.shape[1], -1)
+        logits_HC = self.perceptron(torch.cat([interest_HCK, known_HCK], dim=-1))[..., 0]
+        return logits_HC if self.wide is None else logits_HC + self.wide(batch)
 
-    def of_candidates(self, moments: Moments, items_HK: Tensor) -> Tensor:
-        """[H, K] items for each of H moments -> [H, K] logits. A history is embedded once for all its candidates."""
-        owners_B = torch.arange(len(items_HK), device=items_HK.device).repeat_interleave(items_HK.shape[1])
-        labels_B = torch.zeros(items_HK.numel(), device=items_HK.device)
-        batch = RankingBatch(moments.to(items_HK.device), owners_B, items_HK.flatten(), labels_B)
-        return self(batch).float().view_as(items_HK)
+    def of_candidates(self, moments: Moments, items_HC: Tensor) -> Tensor:
+        """[H, C] items, C for each of H moments -> [H, C] logits."""
+        batch = RankingBatch(moments.to(items_HC.device), items_HC, torch.zeros_like(items_HC, dtype=torch.float32))
+        return self(batch).float()
 
 
 def candidate_logits(ranker: Ranker, items_UK: Tensor, moments: Callable[[slice], Moments]) -> Tensor:

@@ -22,21 +22,21 @@ class Wide(nn.Module):
         self.of_pairs = nn.ParameterList(torch.zeros(users.sizes[u], items.sizes[i]) for u, i in crosses)
 
     def forward(self, batch: RankingBatch) -> Tensor:
-        """-> [B]"""
-        users_B = batch.moments.users_H[batch.owners_B]
-        total_B = self.of_items[batch.items_B]
+        """-> [H, C]"""
+        items_HC, users_H1 = batch.items_HC, batch.moments.users_H[:, None]
+        total_HC = self.of_items[items_HC]
         for number, weights in enumerate(self.of_item_values):
-            total_B = total_B + _sum(weights, self.items.values(number, batch.items_B))
+            total_HC = total_HC + _sum(weights, self.items.values(number, items_HC))
         for number, weights in enumerate(self.of_user_values):
-            total_B = total_B + _sum(weights, self.users.values(number, users_B))
+            total_HC = total_HC + _sum(weights, self.users.values(number, users_H1))
         for (user, item), weights in zip(self.crosses, self.of_pairs, strict=True):
-            of_user_BM1 = self.users.values(user, users_B)[:, :, None]
-            of_item_B1M = self.items.values(item, batch.items_B)[:, None]
-            both_BMM = (of_user_BM1 > 0) & (of_item_B1M > 0)
-            total_B = total_B + (weights[of_user_BM1, of_item_B1M] * both_BMM).sum(dim=(1, 2))
-        return total_B
+            of_user_H1M1 = self.users.values(user, users_H1)[..., None]
+            of_item_HC1M = self.items.values(item, items_HC)[:, :, None]
+            both_HCMM = (of_user_H1M1 > 0) & (of_item_HC1M > 0)
+            total_HC = total_HC + (weights[of_user_H1M1, of_item_HC1M] * both_HCMM).sum(dim=(-2, -1))
+        return total_HC
 
 
-def _sum(weights: Tensor, values_BM: Tensor) -> Tensor:
-    """[B]: of the values that are there."""
-    return (weights[values_BM] * (values_BM > 0)).sum(dim=1)
+def _sum(weights: Tensor, values: Tensor) -> Tensor:
+    """[..., M] -> [...]: of the values that are there."""
+    return (weights[values] * (values > 0)).sum(dim=-1)

@@ -64,6 +64,25 @@ class SoftmaxAttention(Mixer):
         weights_BHL = scores_BHL.masked_fill(unreadable_B1L, float("-inf")).softmax(dim=-1)
         return self.to_out(torch.einsum("bhd,hkd->bhk", weights_BHL @ x_BLD, value_HKD).flatten(1))
 
+    def beyond(self, x_BLD: Tensor, context: SequenceContext, targets_BND: Tensor) -> Tensor:
+        """Keys and values of a row are made once, whatever the number of targets."""
+        q_BHNK, own_k_BHNK, own_v_BHNK = (split_heads(part, self.num_heads) for part in self._parts(targets_BND))
+        _, k_BHLK, v_BHLK = (split_heads(part, self.num_heads) for part in self._parts(x_BLD))
+        own_BHN1 = (q_BHNK * own_k_BHNK).sum(dim=-1, keepdim=True)
+        placed_q, placed_k = self.placed_beyond(q_BHNK, k_BHLK, context)
+        unreadable_B11L = ~context.valid_BL(x_BLD.shape[1])[:, None, None]
+        scores_BHNL = (placed_q @ placed_k.mT).masked_fill(unreadable_B11L, float("-inf"))
+        scores = torch.cat([scores_BHNL, own_BHN1], dim=-1) * q_BHNK.shape[-1] ** -0.5
+        weights_BHNL, own_weight_BHN1 = scores.softmax(dim=-1).split([x_BLD.shape[1], 1], dim=-1)
+        return self.to_out(merge_heads(weights_BHNL @ v_BHLK + own_weight_BHN1 * own_v_BHNK))
+
+    def placed_beyond(self, q_BHNK: Tensor, k_BHLK: Tensor, context: SequenceContext) -> tuple[Tensor, Tensor]:
+        """Queries that all stand just behind their row, and the row's keys."""
+        return q_BHNK, k_BHLK
+
+    def _parts(self, x_BLD: Tensor) -> tuple[Tensor, ...]:
+        return self.to_qkv(x_BLD).chunk(3, dim=-1)
+
 
 class SoftmaxConfig(Section):
     kind: Literal["softmax"] = "softmax"

@@ -43,6 +43,12 @@ class RotaryAttention(SoftmaxAttention):
         places = context.columns(q.shape[-2]) if context.packing is None else context.packing.columns_N[:, None]
         return self.rotary(q, places), self.rotary(k, places)
 
+    def placed_beyond(self, q_BHNK: Tensor, k_BHLK: Tensor, context: SequenceContext) -> tuple[Tensor, Tensor]:
+        return (
+            self.rotary(q_BHNK, context.lengths_B[:, None, None]),
+            self.rotary(k_BHLK, context.columns(k_BHLK.shape[-2])),
+        )
+
     def last(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
         """One query a row. Its turned keys have to be made: they are no product of the row with one matrix."""
         query_DD, key_DD, value_DD = self.to_qkv.weight.chunk(3)

@@ -73,4 +73,4 @@ def ranker(request, labelled) -> Ranker:
 def logits_of(ranker: Ranker, dataset: Dataset, rows=None) -> torch.Tensor:
     """Of the test examples, or some of them."""
     reader = ExampleReader(dataset, labelled_examples(dataset, "test"), ranker.config.max_length)
-    return ranker(reader.batch(np.arange(len(reader.examples)) if rows is None else np.asarray(rows)))
+    return ranker(reader.batch(np.arange(len(reader.examples)) if rows is None else np.asarray(rows)))[:, 0]

@@ -14,6 +14,7 @@ from recsys.data.example_batches import ExampleReader, RankingBatch
 from recsys.data.examples import labelled_examples
 from recsys.data.histories import Histories
 from recsys.errors import ConfigError
+from recsys.model.ranking.objectives import ListConfig
 from tests.model.ranking.conftest import MODELS, READS_HISTORY, logits_of, ranker_of
 
 
@@ -44,7 +45,7 @@ def test_nothing_at_or_after_an_examples_time_reaches_its_score(ranker, labelled
             one = ranker(reader.batch(np.array([row])))
             as_before = ranker(ExampleReader(labelled, examples, ranker.config.max_length).batch(np.array([row])))
         assert torch.equal(one, as_before), "an event at or after the example's time has a say"
-        torch.testing.assert_close(as_before[0], expected[row], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(as_before[0, 0], expected[row], atol=1e-5, rtol=1e-5)
 
 
 def test_clicks_of_the_same_moment_do_not_tell_of_each_other(labelled):
@@ -104,7 +105,7 @@ def test_another_target_has_another_score(ranker, labelled):
     reader = ExampleReader(labelled, labelled_examples(labelled, "test"), 6)
     batch = reader.batch(np.arange(5))
     with torch.inference_mode():
-        one, other = ranker(batch), ranker(replace(batch, items_B=batch.items_B % 20 + 7))
+        one, other = ranker(batch), ranker(replace(batch, items_HC=batch.items_HC % 20 + 7))
     assert not torch.isclose(one, other).any()
 
 
@@ -116,14 +117,13 @@ def test_a_batch_is_one_by_one_whoever_else_is_in_it(ranker, labelled):
 
 def test_examples_of_one_moment_share_its_history(ranker, labelled):
     reader = ExampleReader(labelled, labelled_examples(labelled, "test"), 6)
-    batch = reader.batch(np.array([4]))
-    items = torch.arange(1, 31)
-    shared = RankingBatch(batch.moments, torch.zeros(30, dtype=torch.int64), items, torch.zeros(30))
+    batch = reader.batch(np.arange(6))
+    items = torch.randint(1, 31, (6, 30), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        found = ranker(shared)
-        for item in (1, 7, 30):
-            alone = ranker(replace(batch, items_B=torch.tensor([item])))
-            torch.testing.assert_close(found[item - 1], alone[0], atol=1e-5, rtol=1e-5)
+        found = ranker(RankingBatch(batch.moments, items, torch.zeros(6, 30)))
+        for candidate in (0, 7, 29):
+            alone = ranker(replace(batch, items_HC=items[:, candidate : candidate + 1]))
+            torch.testing.assert_close(found[:, candidate], alone[:, 0], atol=1e-5, rtol=1e-5)
 
 
 def test_neither_padding_nor_what_lies_in_it_matters(ranker, labelled):
@@ -173,3 +173,24 @@ def test_a_feature_is_the_mean_of_its_known_values(values):
 def test_a_cross_of_features_that_are_not_there_is_told(labelled):
     with pytest.raises(ConfigError, match="no user has a feature 'age'; there are group"):
         ranker_of(labelled, wide=True, crosses=[["age", "genre"]])
+
+
+@pytest.mark.parametrize("mixer", ["softmax", "rotary"])
+@pytest.mark.parametrize("residual", ["post_norm", "pre_norm", "gated"])
+def test_one_block_read_once_for_all_targets_is_one_by_one(labelled, mixer, residual):
+    interest = {"kind": "bst", "mixer": {"kind": mixer, "num_heads": 2}, "residual": residual}
+    ranker = ranker_of(labelled, interest=interest)
+    reader = ExampleReader(labelled, labelled_examples(labelled, "test"), 6)
+    batch = reader.batch(np.arange(9))
+    items = torch.randint(1, 31, (9, 5), generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        together = ranker(RankingBatch(batch.moments, items, torch.zeros(9, 5)))
+        alone = [ranker(replace(batch, items_HC=items[:, [one]])) for one in range(5)]
+    torch.testing.assert_close(together, torch.cat(alone, dim=1), atol=1e-5, rtol=1e-5)
+
+
+def test_the_softmax_tells_the_clicked_from_those_beside_it():
+    logits, labels = torch.tensor([[2.0, 0.0, -1.0], [0.5, 0.5, 0.5]]), torch.tensor([[1.0, 0, 0], [0, 1, 0]])
+    expected = -(logits.log_softmax(1)[0, 0] + logits.log_softmax(1)[1, 1]) / 2
+    torch.testing.assert_close(ListConfig().loss(logits, labels), expected)
+    torch.testing.assert_close(ListConfig().loss(logits + torch.tensor([[3.0], [-7.0]]), labels), expected)
