@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 from recsys.data.dataset import Dataset
 from recsys.data.examples import Examples
 from recsys.durable import replaced_file, write_json
+from recsys.evaluation.calibration import binned
 from recsys.evaluation.clicks import Predictions
 from recsys.evaluation.outcome import CLICKS, PREDICTIONS, Estimate
+from recsys.evaluation.report.contents import Calibration
 from recsys.section import Section
 
 RESAMPLES = 1_000
+NUM_BINS = 12
 OF_PROBABILITIES = ("log loss", "calibration error")
 
 
@@ -64,3 +67,9 @@ def write_predictions(
         pl.DataFrame(columns).write_parquet(temporary)
     write_json(directory / CLICKS, result.model_dump(mode="json"))
     return result
+
+
+def reliability(directory: Path) -> Calibration:
+    """Of the predictions that `write_predictions` left there."""
+    frame = pl.read_parquet(directory / PREDICTIONS, columns=["logit", "label"])
+    return binned(1.0 / (1.0 + np.exp(-frame["logit"].to_numpy())), frame["label"].to_numpy() == 1, NUM_BINS)

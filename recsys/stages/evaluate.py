@@ -1,16 +1,12 @@
 """Audits, ranks the whole catalogue for the test users, beside the baselines, and draws the report."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
-from recsys.config import RunConfig, resolved
-from recsys.data.dataset import REPORT as DATA_REPORT
-from recsys.data.dataset import USERS, Dataset, open_dataset
+from recsys.config import RunConfig
+from recsys.data.dataset import USERS, open_dataset
 from recsys.data.events.ids import id_column
-from recsys.data.report import DataReport
 from recsys.data.simulate import BestPossible, best_possible
 from recsys.data.vocabulary import Vocabulary
 from recsys.errors import ConfigError
@@ -19,18 +15,16 @@ from recsys.evaluation.config import K
 from recsys.evaluation.evaluate import evaluate as evaluate_retriever
 from recsys.evaluation.outcome import NAME, REFIT, REPORT, RERANKED, RETRIEVER, Estimate, Evaluation, read_evaluation
 from recsys.evaluation.questions import Questions
-from recsys.evaluation.report.contents import Best, EpochPoint, Training
-from recsys.evaluation.report.gather import Background
 from recsys.evaluation.systems import Contenders, System
 from recsys.evaluation.tables import evaluation_lines
 from recsys.evaluation.two_stage import SecondStage, TwoStageScores
 from recsys.model.ranking.store import load_ranker
+from recsys.stages.background import background_of
 from recsys.stages.blend import read_blend
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
 from recsys.stages.train import load_refit
-from recsys.training.outcome import BEST, TrainingOutcome, load_best, read_outcome
-from recsys.training.tracking_spool import without_password
+from recsys.training.outcome import BEST, load_best
 
 
 @dataclass(frozen=True)
@@ -74,7 +68,7 @@ def evaluate(session: Session) -> Evaluated:
             _contenders(session),
             config=config.evaluation,
             directory=config.workdir,
-            background=_background(session, dataset, ideal),
+            background=background_of(session, dataset, ideal),
             of_log=audit_log(config.data, questions),
         )
     session.tracker.log_metrics(_flat(evaluation))
@@ -107,34 +101,6 @@ def _ideal(config: RunConfig, prepared: Path) -> BestPossible | None:
         raise ConfigError("evaluation.ideal ranks each user's last click: it needs data.split.kind leave_last_out")
     return best_possible(
         path, exclude_seen=config.recommend.exclude_seen, users=id_column(Vocabulary.open(prepared, USERS))
-    )
-
-
-def _background(session: Session, dataset: Dataset, ideal: BestPossible | None) -> Background:
-    """What the report tells besides what the evaluation finds out."""
-    config, directory = session.config, session.layout.product(Stage.TRAIN)
-    outcome = read_outcome(directory)
-    assert outcome is not None
-    report = DataReport.read(dataset.directory / DATA_REPORT, remedy="run `recsys prepare` again")
-    return Background(
-        title=config.workdir.resolve().name,
-        best=None if ideal is None else Best(hit_rate=ideal.hr, ndcg=ideal.ndcg),
-        training=_training(outcome),
-        data_report=tuple(report.rows()),
-        configuration=without_password(json.dumps(resolved(config), indent=2, ensure_ascii=False)),
-        command=without_password(f"recsys run {session.source}"),
-        facts=(
-            ("dataset", dataset.fingerprint),
-            *((name, version(name)) for name in ("recsys", "torch", "pytorch-lightning", "polars", "faiss-cpu")),
-        ),
-    )
-
-
-def _training(outcome: TrainingOutcome) -> Training:
-    return Training(
-        epochs=tuple(EpochPoint(record.epoch, record.loss, record.validation) for record in outcome.history),
-        best_epoch=outcome.best_epoch,
-        minutes=outcome.minutes,
     )
 
 

@@ -25,6 +25,7 @@ BACKGROUND = Background(
     title="by hand",
     best=None,
     training=Training(epochs=(EpochPoint(1, 3.0, 0.1),), best_epoch=1, minutes=0.5),
+    ranker=None,
     data_report=(("rows in", "1"),),
     configuration="{}",
     command="recsys run by-hand.yaml",

@@ -5,7 +5,7 @@ Items and users are shown by their titles, or by their ids where they have none.
 
 from dataclasses import dataclass
 
-from recsys.evaluation.outcome import Evaluation
+from recsys.evaluation.outcome import Estimate, Evaluation
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class PopularityShares:
 class EpochPoint:
     epoch: int
     loss: float
-    validation_ndcg: float | None
+    validation: float | None
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,25 @@ class Training:
     epochs: tuple[EpochPoint, ...]
     best_epoch: int
     minutes: float
+
+
+@dataclass(frozen=True)
+class RankerStory:
+    """What the second stage is worth as a predictor of clicks, and what its word weighs beside the retriever's."""
+
+    kind: str
+    metrics: tuple[tuple[str, Estimate], ...]
+    """Of the test examples."""
+    about: tuple[str, ...]
+    """Of how many examples, of whom."""
+    training: Training
+    validated_by: str
+    """A metric's name."""
+    calibration: Calibration | None
+    """None where its logits are none of probabilities."""
+    weights: tuple[tuple[float, float], ...]
+    """NDCG@10 of the validation clicks by the ranker's weight; empty where it was set by hand."""
+    weight: float
 
 
 @dataclass(frozen=True)
@@ -135,6 +154,8 @@ class ReportContents:
     evaluation: Evaluation
     best: Best | None
     training: Training
+    ranker: RankerStory | None
+    """None where there is no second stage."""
     calibration: Calibration | None
     """None where nobody's score is a probability."""
     history_lengths: tuple[Bar, ...]

@@ -9,11 +9,11 @@ from markupsafe import Markup
 from recsys.evaluation.outcome import TITLES, Comparison, Segment, Segmentation
 from recsys.evaluation.report.charts.bars import Tenths, count_chart, tenths_chart
 from recsys.evaluation.report.charts.intervals import Group, Reference, Row, grouped_interval_chart, interval_chart
-from recsys.evaluation.report.charts.lines import epoch_chart
+from recsys.evaluation.report.charts.lines import epoch_chart, weight_chart
 from recsys.evaluation.report.charts.markers import disc, swatch
 from recsys.evaluation.report.charts.reliability import Pair, reliability_chart
 from recsys.evaluation.report.charts.scatter import Point, map_chart
-from recsys.evaluation.report.contents import Calibration, ItemMap, ReportContents
+from recsys.evaluation.report.contents import Calibration, ItemMap, RankerStory, ReportContents, Training
 from recsys.evaluation.report.wording import plural, signed, system_title
 
 GROUP_SERIES = (0, 1, 2, 3, 5, 6, 4)
@@ -89,24 +89,21 @@ class Figures:
         title = f"Share of {system_title(system)}'s recommendations against share of clicks"
         return tenths_chart(f"popularity-{system}", title, tenths, series=self.series[system], most=most)
 
-    def calibration(self, calibration: Calibration) -> Markup:
+    def calibration(self, name: str, calibration: Calibration) -> Markup:
         pairs = [Pair(each.predicted, each.observed, each.count) for each in calibration.bins]
-        return reliability_chart("calibration", "Calibration of scores", pairs)
+        return reliability_chart(name, "Calibration of scores", pairs)
 
-    def loss(self) -> Markup:
-        training = self.contents.training
+    def loss(self, name: str, training: Training) -> Markup:
         points = [(epoch.epoch, epoch.loss) for epoch in training.epochs]
-        return epoch_chart("loss", "Training loss", points, training.best_epoch)
+        return epoch_chart(f"{name}-loss", "Training loss", points, training.best_epoch)
 
-    @property
-    def has_validation(self) -> bool:
-        return any(epoch.validation_ndcg is not None for epoch in self.contents.training.epochs)
-
-    def validation(self) -> Markup:
-        training = self.contents.training
-        points = [(epoch.epoch, epoch.validation_ndcg) for epoch in training.epochs]
+    def validation(self, name: str, metric: str, training: Training) -> Markup:
+        points = [(epoch.epoch, epoch.validation) for epoch in training.epochs]
         known = [(epoch, value) for epoch, value in points if value is not None]
-        return epoch_chart("validation", "Validation NDCG@10", known, training.best_epoch)
+        return epoch_chart(f"{name}-validation", f"Validation {metric}", known, training.best_epoch)
+
+    def weights(self, ranker: RankerStory) -> Markup:
+        return weight_chart("weights", "Validation NDCG@10 of both stages", ranker.weights, ranker.weight)
 
     def history_lengths(self) -> Markup:
         counts = [(bar.label, bar.count) for bar in self.contents.history_lengths]

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 from recsys.evaluation.outcome import RETRIEVER, Evaluation
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.ranking import Ranking
-from recsys.evaluation.report.contents import Best, Calibration, ReportContents, Training
+from recsys.evaluation.report.contents import Best, Calibration, RankerStory, ReportContents, Training
 from recsys.evaluation.report.examples import examples
 from recsys.evaluation.report.history_lengths import history_lengths
 from recsys.evaluation.report.item_map import item_map
@@ -27,6 +27,7 @@ class Background:
     title: str
     best: Best | None
     training: Training
+    ranker: RankerStory | None
     data_report: tuple[tuple[str, str], ...]
     configuration: str
     command: str
@@ -48,6 +49,7 @@ def gather(
         evaluation=evaluation,
         best=background.best,
         training=background.training,
+        ranker=background.ranker,
         calibration=calibration,
         history_lengths=history_lengths(dataset),
         popularity=popularity_shares(questions, rankings),

@@ -13,6 +13,7 @@ from recsys.evaluation.report.verdict import verdict
 
 HEADLINE = ("HR@10", "NDCG@10", "MRR@10")
 SEGMENTED = "NDCG@10"
+RANKER = "ranker"
 SPLITS = {
     "leave_last_out": "the last click of each user",
     "by_time": "clicks after one cut in time",
@@ -34,6 +35,7 @@ class Part:
 PARTS = (
     Part("systems", "How the systems rank", "Systems"),
     Part("comparisons", "Is the difference real?", "Comparisons"),
+    Part(RANKER, "How the second stage predicts clicks", "Ranker"),
     Part("audit", "Can it be believed?", "Audit"),
     Part("segments", "For whom it works", "Segments"),
     Part("popularity", "What gets shown", "Popularity"),
@@ -59,7 +61,7 @@ def render(contents: ReportContents) -> str:
             protocol=evaluation.protocol,
             figures=Figures(contents),
             verdict=verdict(evaluation, contents.best),
-            parts=PARTS,
+            parts=[part for part in PARTS if part.anchor != RANKER or contents.ranker is not None],
             headline_metrics=_headline_metrics(evaluation),
             cutoffs=_cutoffs(evaluation),
             tops=_tops(evaluation),

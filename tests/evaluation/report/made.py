@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from recsys.evaluation.outcome import Estimate
 from recsys.evaluation.report.contents import (
     Bar,
     Calibration,
@@ -14,6 +15,7 @@ from recsys.evaluation.report.contents import (
     MapPoint,
     Neighbourhood,
     PopularityShares,
+    RankerStory,
     Recommended,
     ReportContents,
     ShownItem,
@@ -112,6 +114,20 @@ def calibration() -> Calibration:
     return Calibration(bins, 0.0047)
 
 
+def ranker() -> RankerStory:
+    estimates = {"AUC": 0.78, "GAUC": 0.71, "log loss": 0.55, "calibration error": 0.011}
+    return RankerStory(
+        kind="bst",
+        metrics=tuple((name, Estimate(value=x, low=x - 0.01, high=x + 0.01)) for name, x in estimates.items()),
+        about=("12,000 test examples of 1,209 users", "54.4% of them clicked"),
+        training=training(4),
+        validated_by="AUC",
+        calibration=calibration(),
+        weights=tuple((step / 20, 0.1 - (step / 20 - 0.3) ** 2 / 5) for step in range(21)),
+        weight=0.3,
+    )
+
+
 def neighbourhood(index: int) -> Neighbourhood:
     near = tuple((film(index + step), 0.93 - 0.04 * step) for step in range(1, 6))
     return Neighbourhood(film(index), near)
@@ -124,6 +140,7 @@ def contents(**changes: object) -> ReportContents:
         evaluation=evaluation(),
         best=None,
         training=training(),
+        ranker=ranker(),
         calibration=calibration(),
         history_lengths=tuple(Bar(label, 900 - 90 * n) for n, label in enumerate(LENGTHS)),
         popularity=popularity_shares(),

@@ -18,6 +18,7 @@ BACKGROUND = Background(
     title="a run",
     best=Best(0.5, 0.3),
     training=Training((), 0, 1.0),
+    ranker=None,
     data_report=(("rows in", "12"),),
     configuration="seed: 1",
     command="recsys run seed=1",

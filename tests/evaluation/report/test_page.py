@@ -132,7 +132,8 @@ def test_all_charts_are_there():
     differences = {f"differences-{name}" for name in ("HR@10", "NDCG@10")}
     segments = {f"segments-{each.name}" for each in contents.evaluation.segmentations}
     shares = {f"popularity-{system}" for system in NDCG}
-    rest = {"item-map", "calibration", "loss", "validation", "history-lengths"}
+    trained = {f"{name}-{what}" for name in ("training", "ranker") for what in ("loss", "validation")}
+    rest = {"item-map", "calibration", "ranker-calibration", "weights", "history-lengths"} | trained
     assert Page(render(contents)).charts.keys() == metrics | differences | segments | shares | rest
 
 
@@ -188,3 +189,9 @@ def test_a_large_report_is_a_small_file():
     examples = tuple(made.example(index, index + 1) for index in range(10))
     html = render(made.contents(item_map=made.item_map(1500), examples=examples))
     assert len(html.encode()) < 500_000
+
+
+def test_without_a_second_stage_nothing_is_said_of_it():
+    page = Page(render(made.contents(ranker=None)))
+    assert "ranker" not in [element.attributes["id"] for element in page.all("section")]
+    assert not {"weights", "ranker-loss"} & page.charts.keys()
