@@ -14,7 +14,6 @@ from recsys.evaluation.outcome import RETRIEVER
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.ranking import Ranking, rank
 from recsys.evaluation.systems import Contenders, DetailedScorer, Systems, systems_of
-from recsys.model.retriever import Retriever
 
 SEED = 0
 """Of the counterfactuals: equal systems get equal findings."""
@@ -49,10 +48,10 @@ def audit_ranked(ranked: Ranked) -> tuple[Finding, ...]:
     return (*of_systems, *audit_rankings(ranked.questions, ranked.rankings))
 
 
-def audit_alone(questions: Questions, retriever: Retriever | None, config: EvaluationConfig) -> tuple[Finding, ...]:
-    """Of the dataset and of every system, the retriever if there is one; of a leaking dataset no more than that."""
+def audit_alone(questions: Questions, contenders: Contenders, config: EvaluationConfig) -> tuple[Finding, ...]:
+    """Of the dataset and of every system; of a leaking dataset no more than that."""
     of_data = audit_data(questions, trusted=config.known_in_advance)
     if AuditReport(findings=of_data).leaks:
         return of_data
-    systems = systems_of(questions.dataset, Contenders({} if retriever is None else {RETRIEVER: retriever}), config)
+    systems = systems_of(questions.dataset, contenders, config)
     return (*of_data, *audit_ranked(Ranked.of(questions, systems, config)))

@@ -1,4 +1,4 @@
-"""Looks for leaks in what is there: the prepared dataset, the baselines, and the retriever once it is trained."""
+"""Looks for leaks in what is there: the prepared dataset, the baselines, and both stages once they are trained."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from recsys.evaluation.audit.rare import audit_log
 from recsys.evaluation.audited import audit_alone
 from recsys.evaluation.outcome import NAME
 from recsys.evaluation.questions import Questions
+from recsys.stages.contenders import contenders_without
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
-from recsys.training.outcome import load_best
 
 FILE = "audit.json"
 
@@ -40,13 +40,14 @@ def audit(session: Session) -> Audited:
     session.demand_earlier(Stage.TRAIN)
     config, dataset = session.config, open_dataset(session.layout.product(Stage.PREPARE))
     questions = Questions.of_test(dataset, exclude_seen=config.recommend.exclude_seen)
-    faults = {stage: session.fault(stage) for stage in (Stage.TRAIN, Stage.EVALUATE)}
-    retriever = None if faults[Stage.TRAIN] else load_best(session.layout.product(Stage.TRAIN))
+    of_ranker = (Stage.RANK, Stage.BLEND) if config.ranker is not None else ()
+    faults = {stage: session.fault(stage) for stage in (Stage.TRAIN, *of_ranker, Stage.EVALUATE)}
+    there = contenders_without(session, {stage for stage, fault in faults.items() if fault})
     of_files = () if faults[Stage.EVALUATE] else audit_files(config.workdir / NAME, questions)
     report = AuditReport(
         findings=(
             *audit_log(config.data, questions),
-            *audit_alone(questions, retriever, config.evaluation),
+            *audit_alone(questions, there, config.evaluation),
             *of_files,
         )
     )

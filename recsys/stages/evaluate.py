@@ -13,18 +13,13 @@ from recsys.errors import ConfigError
 from recsys.evaluation.audit.rare import audit_log
 from recsys.evaluation.config import K
 from recsys.evaluation.evaluate import evaluate as evaluate_retriever
-from recsys.evaluation.outcome import NAME, REFIT, REPORT, RERANKED, RETRIEVER, Estimate, Evaluation, read_evaluation
+from recsys.evaluation.outcome import NAME, REPORT, RETRIEVER, Estimate, Evaluation, read_evaluation
 from recsys.evaluation.questions import Questions
-from recsys.evaluation.systems import Contenders, System
 from recsys.evaluation.tables import evaluation_lines
-from recsys.evaluation.two_stage import SecondStage, TwoStageScores
-from recsys.model.ranking.store import load_ranker
 from recsys.stages.background import background_of
-from recsys.stages.blend import read_blend
+from recsys.stages.contenders import contenders
 from recsys.stages.record import Stage
 from recsys.stages.session import Session
-from recsys.stages.train import load_refit
-from recsys.training.outcome import BEST, load_best
 
 
 @dataclass(frozen=True)
@@ -65,7 +60,7 @@ def evaluate(session: Session) -> Evaluated:
     with session.recording(Stage.EVALUATE):
         evaluation = evaluate_retriever(
             questions,
-            _contenders(session),
+            contenders(session),
             config=config.evaluation,
             directory=config.workdir,
             background=background_of(session, dataset, ideal),
@@ -76,21 +71,6 @@ def evaluate(session: Session) -> Evaluated:
     session.tracker.log_artifact(report)
     session.tracker.log_artifact(config.workdir / NAME, NAME)
     return Evaluated(evaluation, ideal, report)
-
-
-def _contenders(session: Session) -> Contenders:
-    """The retriever, its refit where there is one, and both stages where there is a ranker."""
-    retriever = load_best(session.layout.product(Stage.TRAIN))
-    refit = {REFIT: load_refit(session)} if session.config.training.refit else {}
-    retrievers = {RETRIEVER: retriever, **refit}
-    if session.config.ranker is None:
-        return Contenders(retrievers)
-    ranker = load_ranker(session.layout.product(Stage.RANK) / BEST)
-    chosen = read_blend(session.layout.product(Stage.BLEND)).blend
-    second = SecondStage(ranker, session.config.recommend.candidates, chosen)
-    told_time = frozenset({RERANKED} if second.reads_query_time or retriever.config.reads_query_time else ())
-    both: dict[str, System] = {RERANKED: lambda questions: TwoStageScores(questions, retriever, second)}
-    return Contenders(retrievers, both, told_time)
 
 
 def _ideal(config: RunConfig, prepared: Path) -> BestPossible | None:

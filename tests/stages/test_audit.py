@@ -8,8 +8,10 @@ import pytest
 from recsys.data.dataset import DatasetManifest, read_manifest
 from recsys.errors import LeakError, StaleError
 from recsys.stages.audit import audit
+from recsys.stages.blend import blend
 from recsys.stages.evaluate import evaluate
 from recsys.stages.prepare import prepare
+from recsys.stages.rank import rank
 from recsys.stages.record import Stage, read_record, write_record
 from tests.stages.workdirs import Project
 
@@ -71,3 +73,14 @@ def test_a_leak_is_told_and_ends_with_an_error(project):
     assert refused.value.exit_code == 2
     with project.session() as session, pytest.raises(StaleError):
         evaluate(session)
+
+
+def test_a_ranker_is_looked_at_and_one_that_is_not_there_is_told(project):
+    ranker = {"model": {"dim": 8, "hidden": [8], "max_length": 5}, "training": {"max_epochs": 1, "threads": 1}}
+    with project.session(ranker=ranker) as session:
+        assert audit(session).unseen[:2] == ["run/ranker is missing", "run/blend.json is missing"]
+        rank(session)
+        blend(session)
+        audited = audit(session)
+    assert any("both stages" in finding.check for finding in audited.report.findings)
+    assert "leak" not in verdicts(audited)
