@@ -23,7 +23,8 @@ class Moments:
     """Users at moments. Histories lie left-aligned, oldest click first, the rest PADDING.
 
     `ages_HL` is how long before the moment each click happened, in microseconds, -1 where unknown; `marks` the values
-    of each feature of the clicks; `context` the values that are known of the moment itself.
+    of each feature of the clicks; `context` the values that are known of the moment itself; `tied_H` how many clicks of
+    the same moment lie between the history and the one that is asked about.
     """
 
     items_HL: Tensor
@@ -32,6 +33,7 @@ class Moments:
     marks: tuple[Tensor, ...]
     users_H: Tensor
     context: tuple[Tensor, ...]
+    tied_H: Tensor
 
     def to(self, device: torch.device) -> "Moments":
         return Moments(
@@ -41,6 +43,7 @@ class Moments:
             tuple(mark.to(device) for mark in self.marks),
             self.users_H.to(device),
             tuple(values.to(device) for values in self.context),
+            self.tied_H.to(device),
         )
 
 
@@ -54,7 +57,13 @@ class Stretches:
     starts: Int64
     lengths: Int64
 
-    def moments(self, asked: Int64, users: NDArray[np.integer], context: tuple[NDArray[np.int32], ...]) -> Moments:
+    def moments(
+        self,
+        asked: Int64,
+        users: NDArray[np.integer],
+        context: tuple[NDArray[np.int32], ...],
+        tied: Int64 | None = None,
+    ) -> Moments:
         """At the times `asked`; an age is -1 where it is not known."""
         items_HL = gather_padded(self.items, self.starts, self.lengths)
         ages_HL = torch.full_like(items_HL, -1)
@@ -68,6 +77,7 @@ class Stretches:
             marks=tuple(gather_padded(mark, self.starts, self.lengths) for mark in self.marks),
             users_H=torch.from_numpy(users.astype(np.int64)),
             context=tuple(torch.from_numpy(values.astype(np.int64)) for values in context),
+            tied_H=torch.from_numpy(np.zeros(len(self.lengths), np.int64) if tied is None else tied),
         )
 
 
@@ -114,7 +124,8 @@ class ExampleReader:
         marks = tuple(feature.values for feature in features)
         stretches = Stretches(histories.items, histories.times, marks, starts, chosen.ends - starts)
         context = tuple(feature.values[chosen.clicks] for feature in features.context)
-        return stretches.moments(np.asarray(histories.times[chosen.clicks]), chosen.users, context)
+        asked = np.asarray(histories.times[chosen.clicks])
+        return stretches.moments(asked, chosen.users, context, chosen.clicks - chosen.ends)
 
     def in_order(self, batch_size: int) -> Iterator[RankingBatch]:
         """All examples as they are, about `batch_size` of them at a time."""

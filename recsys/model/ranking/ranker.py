@@ -1,6 +1,6 @@
 """The ranker: the logit of a click, from the target, the history before it, and what is known of the user.
 
-logit = perceptron([interest | user | context]) + wide. The models of the field differ in what `interest` is.
+logit = perceptron([interest | user | context]) + wide + follows. The models of the field differ in what `interest` is.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from recsys.data.dataset import Dataset
 from recsys.data.example_batches import Moments, RankingBatch
 from recsys.errors import ConfigError
 from recsys.model.ranking.events import EventVectors
+from recsys.model.ranking.follows import Follows, Pairs
 from recsys.model.ranking.interest_config import BstConfig, InterestConfig
 from recsys.model.ranking.perceptron import Perceptron, leaky_relu
 from recsys.model.ranking.shape import RankerShape
@@ -33,6 +34,8 @@ class RankerConfig(Section):
     """Whether there is a wide part: a weight for each value, and for each cross."""
     crosses: tuple[tuple[str, str], ...] = ()
     """Pairs of a user's and an item's feature for the wide part, such as [[age, genres]]."""
+    covisitation: bool = False
+    """Whether it counts how often, in training, the target came soon after what the user clicked."""
     dim: PositiveInt = 16
     """Width of each embedding: of an id, of a feature, of a position."""
     max_length: PositiveInt = 20
@@ -62,13 +65,18 @@ class Ranker(nn.Module):
         width = self.interest.width + self.users.width + context
         self.perceptron = Perceptron(width, config.hidden, dropout=config.dropout, activation=leaky_relu)
         self.wide = Wide(self.items, self.users, crosses) if config.wide else None
+        self.follows = Follows(shape.num_items, shape.num_pairs) if config.covisitation else None
 
     @classmethod
     def for_dataset(cls, config: RankerConfig, dataset: Dataset) -> Self:
         """A fresh ranker that knows the features of items and users, and what of them occurs in training."""
         items, users = dataset.features.inputs, dataset.user_features.inputs
         crosses = crosses_of(config, [one.name for one in users], [one.name for one in items])
-        ranker = cls(config, RankerShape.of(dataset), crosses)
+        pairs = Pairs.of(dataset) if config.covisitation else None
+        num_pairs = 0 if pairs is None else len(pairs.keys)
+        ranker = cls(config, RankerShape.of(dataset).model_copy(update={"num_pairs": num_pairs}), crosses)
+        if ranker.follows is not None and pairs is not None:
+            ranker.follows.assign(pairs)
         trains_U = np.asarray(dataset.split.train_end) > np.asarray(dataset.histories.offsets[:-1])
         ranker.items.assign(items, torch.from_numpy(np.array(dataset.trained_items)))
         ranker.users.assign(users, torch.from_numpy(trains_U))
@@ -84,7 +92,9 @@ class Ranker(nn.Module):
         known_HK = torch.cat([self.users(batch.moments.users_H), self.events.context(batch.moments)], dim=-1)
         known_HCK = known_HK[:, None].expand(-1, batch.items_HC.shape[1], -1)
         logits_HC = self.perceptron(torch.cat([interest_HCK, known_HCK], dim=-1))[..., 0]
-        return logits_HC if self.wide is None else logits_HC + self.wide(batch)
+        for addition in (self.wide, self.follows):
+            logits_HC = logits_HC if addition is None else logits_HC + addition(batch)
+        return logits_HC
 
     def of_candidates(self, moments: Moments, items_HC: Tensor) -> Tensor:
         """[H, C] items, C for each of H moments -> [H, C] logits."""

@@ -25,6 +25,8 @@ class RankerShape(Section):
     item_features: tuple[FeatureShape, ...] = ()
     user_features: tuple[FeatureShape, ...] = ()
     click_features: tuple[ClickFeatureShape, ...] = ()
+    num_pairs: int = 0
+    """Of items that followed each other, where the ranker counts them."""
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
