@@ -14,7 +14,7 @@ from recsys.data.example_batches import Moments, RankingBatch
 from recsys.model.embedding import UNTOLD_SHARE
 from recsys.model.ranking.positions import Placement
 from recsys.model.ranking.shape import RankerShape
-from recsys.model.ranking.vectors import RowVectors, ValueEmbedding
+from recsys.model.ranking.vectors import INITIAL, RowVectors, ValueEmbedding
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class PositionEmbedding(nn.Module):
 
     def __init__(self, num_positions: int, dim: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(num_positions, dim) * dim**-0.5)
+        self.weight = nn.Parameter(torch.randn(num_positions, dim) * INITIAL)
 
     def forward(self, positions: Tensor) -> Tensor:
         return F.embedding(positions, self.weight)

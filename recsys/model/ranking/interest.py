@@ -27,26 +27,24 @@ class Interest(nn.Module, ABC):
 
 
 class NoInterest(Interest):
-    """The history is not read: the target alone, as in Wide & Deep (Cheng et al. 2016, https://arxiv.org/abs/1606.07792)."""
+    """The history is not read, as in Wide & Deep (Cheng et al. 2016, https://arxiv.org/abs/1606.07792)."""
+
+    width = 0
+
+    def forward(self, sequence: Sequence) -> Tensor:
+        return sequence.targets_HCW[..., :0]
+
+
+class MeanInterest(Interest):
+    """The mean of the history: WDL(+Seq) in BST's paper."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.width = width
 
     def forward(self, sequence: Sequence) -> Tensor:
-        return sequence.targets_HCW
-
-
-class MeanInterest(Interest):
-    """The mean of the history beside the target: WDL(+Seq) in BST's paper."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.width = 2 * width
-
-    def forward(self, sequence: Sequence) -> Tensor:
         mean_HW = masked_mean(sequence.events_HLW, sequence.lengths_H)
-        return torch.cat([mean_HW[:, None].expand_as(sequence.targets_HCW), sequence.targets_HCW], dim=-1)
+        return mean_HW[:, None].expand_as(sequence.targets_HCW)
 
 
 class DinInterest(Interest):
@@ -57,7 +55,7 @@ class DinInterest(Interest):
 
     def __init__(self, width: int, hidden: tuple[int, ...]) -> None:
         super().__init__()
-        self.width = 2 * width
+        self.width = width
         self.activation_unit = Perceptron(4 * width, hidden, dropout=0.0, activation=Dice)
 
     def forward(self, sequence: Sequence) -> Tensor:
@@ -70,7 +68,7 @@ class DinInterest(Interest):
         weighted_NW = self.activation_unit(beside_NW4) * event_NW
         rows_N = histories_N * targets_HCW.shape[1] + targets_N
         interest_BW = torch.zeros_like(targets_HCW).flatten(0, 1).index_add(0, rows_N, weighted_NW)
-        return torch.cat([interest_BW.view_as(targets_HCW), targets_HCW], dim=-1)
+        return interest_BW.view_as(targets_HCW)
 
 
 class BstInterest(Interest):

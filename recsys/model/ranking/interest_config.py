@@ -84,7 +84,7 @@ class NoInterestConfig(Unplaced):
     kind: Literal["none"] = "none"
 
     def build(self, width: int, dropout: float) -> Interest:
-        return NoInterest(width)
+        return NoInterest()
 
 
 InterestConfig = Annotated[BstConfig | DinConfig | MeanConfig | NoInterestConfig, Field(discriminator="kind")]

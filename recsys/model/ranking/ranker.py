@@ -1,6 +1,7 @@
 """The ranker: the logit of a click, from the target, the history before it, and what is known of the user.
 
-logit = perceptron([interest | user | context]) + wide + follows. The models of the field differ in what `interest` is.
+logit = perceptron([interest | item | user | context]) + wide + follows. The models of the field differ in what
+`interest`, what the history says, is.
 """
 
 from collections.abc import Callable
@@ -62,7 +63,7 @@ class Ranker(nn.Module):
         self.events = EventVectors(self.items, shape, config.dim, placement)
         self.interest = config.interest.build(self.events.width, config.dropout)
         context = config.dim * sum(feature.is_context for feature in shape.click_features)
-        width = self.interest.width + self.users.width + context
+        width = self.interest.width + self.items.width + self.users.width + context
         self.perceptron = Perceptron(width, config.hidden, dropout=config.dropout, activation=leaky_relu)
         self.wide = Wide(self.items, self.users, crosses) if config.wide else None
         self.follows = Follows(shape.num_items, shape.num_pairs) if config.covisitation else None
@@ -91,7 +92,8 @@ class Ranker(nn.Module):
         interest_HCK = self.interest(self.events(batch))
         known_HK = torch.cat([self.users(batch.moments.users_H), self.events.context(batch.moments)], dim=-1)
         known_HCK = known_HK[:, None].expand(-1, batch.items_HC.shape[1], -1)
-        logits_HC = self.perceptron(torch.cat([interest_HCK, known_HCK], dim=-1))[..., 0]
+        items_HCW = self.items(batch.items_HC)
+        logits_HC = self.perceptron(torch.cat([interest_HCK, items_HCW, known_HCK], dim=-1))[..., 0]
         for addition in (self.wide, self.follows):
             logits_HC = logits_HC if addition is None else logits_HC + addition(batch)
         return logits_HC

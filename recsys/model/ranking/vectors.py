@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from recsys.data.feature_table import Feature, dense_values
 from recsys.model.embedding import FeatureShape
 
+INITIAL = 1e-4
+"""Spread of fresh embeddings: what few examples have taught anything of says next to nothing."""
+
 
 class ValueEmbedding(nn.Module):
     """[..., M] values of a feature, filled up with 0 -> [..., D]: the mean of the known, zero where there is none."""
@@ -21,7 +24,7 @@ class ValueEmbedding(nn.Module):
 
     def __init__(self, num_values: int, dim: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(num_values, dim) * dim**-0.5)
+        self.weight = nn.Parameter(torch.randn(num_values, dim) * INITIAL)
         self.register_buffer("known_G", torch.arange(num_values) > 0)
 
     def know(self, values: Tensor) -> None:
@@ -42,7 +45,7 @@ class IdEmbedding(nn.Module):
 
     def __init__(self, num_rows: int, dim: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(num_rows, dim) * dim**-0.5)
+        self.weight = nn.Parameter(torch.randn(num_rows, dim) * INITIAL)
         self.register_buffer("known_R", torch.ones(num_rows, dtype=torch.bool))
         self.known_R[0] = False
 

@@ -60,7 +60,7 @@ def ranker_of(dataset: Dataset, **model) -> Ranker:
     config = {"dim": 8, "max_length": 6, "hidden": (16, 8), **model}
     ranker = Ranker.for_dataset(RankerConfig.model_validate(config), dataset).eval()
     for parameter in ranker.parameters():
-        if parameter.ndim <= 1:  # what begins at zero would hide a fault
+        if parameter.ndim <= 1 or parameter.std() < 1e-3:  # what begins at zero would hide a fault
             torch.nn.init.normal_(parameter, std=0.5)
     return ranker
 
