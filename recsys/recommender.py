@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsys.blend import Blend
 from recsys.bundle.opened import Bundle
 from recsys.data.suggestions import close_items
 from recsys.data.vocabulary import INTEGER, PADDING, ItemId
@@ -76,11 +75,11 @@ class Recommender:
         self._popular = most_popular(bundle.popularity, bundle.candidates)
 
     def _reranker(self) -> Reranker | None:
-        ranker = self.bundle.ranker
-        if ranker is None:
+        ranker, blend = self.bundle.ranker, self.bundle.manifest.blend
+        if ranker is None or blend is None:
             return None
         own = ranker if self.device.type == "cpu" else copy.deepcopy(ranker).to(self.device)
-        return Reranker(own, Blend(weight=self.bundle.manifest.ranker_weight), self.device)
+        return Reranker(own, blend, self.device)
 
     def recommend(
         self,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from recsys.blend import Blend
 from recsys.data.example_batches import Moments, Stretches
-from recsys.model.ranking.ranker import Ranker, candidate_logits
+from recsys.model.ranking.ranker import Ranker, judged_candidates
 from recsys.rules import Clicks
 from recsys.topk import NOTHING, TopK
 
@@ -25,10 +25,11 @@ class Reranker:
     def __call__(self, clicks: Clicks, found: TopK, k: int) -> TopK:
         """Of the items found for each user of `clicks` the k best, with the blend of both stages' scores."""
         items_UK = found.indices_UK.to(self.device)
-        logits_UK = candidate_logits(
+        judged = judged_candidates(
             self.ranker, items_UK, lambda rows: moments_of(clicks.rows(rows.start, rows.stop), self.ranker)
         )
-        blended_UK = self.blend(found.scores_UK.to(self.device), logits_UK).masked_fill(items_UK == 0, NOTHING)
+        blended_UK = self.blend(found.scores_UK.to(self.device), judged.logits_HC, judged.followed_HC)
+        blended_UK = blended_UK.masked_fill(items_UK == 0, NOTHING)
         best = blended_UK.sort(dim=1, descending=True, stable=True)
         return TopK(items_UK.gather(1, best.indices)[:, :k], best.values[:, :k])
 

@@ -116,6 +116,6 @@ class BundleContents:
             dim=config.dim,
             max_length=config.max_length,
             num_ranked=0 if self.ranked is None else self.ranked.num_candidates,
-            ranker_weight=0.0 if self.ranked is None else self.ranked.blend.weight,
+            blend=None if self.ranked is None else self.ranked.blend,
             files=payload_of(directory),
         )

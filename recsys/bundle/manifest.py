@@ -19,8 +19,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, ValidationError
+from pydantic import NonNegativeInt, PositiveInt, StringConstraints, ValidationError
 
+from recsys.blend import Blend
 from recsys.durable import sha256_of
 from recsys.errors import BundleError, UserError
 from recsys.section import Section
@@ -54,8 +55,8 @@ class Manifest(Section):
     max_length: PositiveInt
     num_ranked: NonNegativeInt = 0
     """How many of the retriever's items the ranker puts in order; 0 where there is no ranker."""
-    ranker_weight: float = Field(default=0.0, ge=0.0, le=1.0)
-    """Of the ranker's logit beside the retriever's score."""
+    blend: Blend | None = None
+    """How both stages' scores become one; None where there is no ranker."""
     files: dict[FileName, PayloadFile]
 
 

@@ -11,7 +11,7 @@ from recsys.data.example_batches import Moments, Stretches
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.systems import RetrieverScores
 from recsys.model.encoding import Readable
-from recsys.model.ranking.ranker import Ranker, candidate_logits
+from recsys.model.ranking.ranker import Judged, Ranker, judged_candidates
 from recsys.model.retriever import Retriever
 from recsys.topk import topk_of_scores
 
@@ -59,11 +59,15 @@ class Asked:
 
 @dataclass(frozen=True)
 class Found:
-    """[U, K] of each user's candidates: items, 0 where fewer are left, the retriever's scores, the ranker's logits."""
+    """[U, K] of each user's candidates: items, 0 where fewer are left, the retriever's scores, what the ranker says."""
 
     items_UK: Tensor
     scores_UK: Tensor
-    logits_UK: Tensor
+    judged: Judged
+
+    def blended(self, blend: Blend) -> Tensor:
+        """[U, K]"""
+        return blend(self.scores_UK, self.judged.logits_HC, self.judged.followed_HC)
 
 
 class Stages:
@@ -89,8 +93,8 @@ class Stages:
             candidates_V=self.candidates_V,
             exclusions=self.questions.exclusions(rows),
         )
-        logits_UK = candidate_logits(self.ranker, best.indices_UK, lambda own: self.asked.moments(_within(rows, own)))
-        return Found(best.indices_UK, best.scores_UK, logits_UK)
+        judged = judged_candidates(self.ranker, best.indices_UK, lambda own: self.asked.moments(_within(rows, own)))
+        return Found(best.indices_UK, best.scores_UK, judged)
 
 
 class TwoStageScores:
@@ -100,14 +104,16 @@ class TwoStageScores:
         self.stages = Stages(questions, retriever, second.ranker, num_candidates=second.num_candidates)
         self.blend = second.blend
         time = ", query time and context" if second.reads_query_time else ""
-        kind, weight = second.ranker.config.interest.kind, second.blend.weight
-        self.detail = f"{self.stages.first.detail}; {kind} with weight {weight:g} ranks {second.num_candidates}{time}"
+        kind, blend = second.ranker.config.interest.kind, second.blend
+        counts = f" and what followed with {blend.covisitation:g}" if blend.covisitation else ""
+        of_both = f"{kind} with weight {blend.weight:g}{counts}"
+        self.detail = f"{self.stages.first.detail}; {of_both} ranks {second.num_candidates}{time}"
 
     def __call__(self, rows: slice) -> Tensor:
         scores_UV = self.stages.first(rows)
         found = self.stages.among(scores_UV, rows)
         is_none_UK = found.items_UK == 0
-        blended_UK = self.blend(found.scores_UK, found.logits_UK).masked_fill(is_none_UK, 0.0)
+        blended_UK = found.blended(self.blend).masked_fill(is_none_UK, 0.0)
         behind_UV = scores_UV - scores_UV.amax(dim=1, keepdim=True) - 1.0
         # where fewer are left, 0 stands in their place: padding, which nobody gets
         return behind_UV.scatter(1, found.items_UK, blended_UK - blended_UK.amin(dim=1, keepdim=True))

@@ -11,7 +11,7 @@ from recsys.evaluation.questions import Questions
 from recsys.evaluation.ranking import rank
 from recsys.evaluation.systems import RetrieverScores
 from recsys.evaluation.two_stage import SecondStage, Stages, TwoStageScores
-from recsys.model.ranking.ranker import Ranker, RankerConfig
+from recsys.model.ranking.ranker import Judged, Ranker, RankerConfig
 
 
 @pytest.fixture
@@ -19,9 +19,9 @@ def validated(dataset) -> Questions:
     return Questions.of_validation(dataset, exclude_seen=True, max_users=200)
 
 
-def ranker_of(dataset) -> Ranker:
+def ranker_of(dataset, **model) -> Ranker:
     torch.manual_seed(2)
-    config = {"interest": {"kind": "mean"}, "dim": 8, "max_length": 5, "hidden": (8,)}
+    config = {"interest": {"kind": "mean"}, "dim": 8, "max_length": 5, "hidden": (8,), **model}
     return Ranker.for_dataset(RankerConfig.model_validate(config), dataset).eval()
 
 
@@ -59,10 +59,11 @@ def test_a_ranker_that_knows_the_answer_is_believed(validated, retriever_of, mon
     def knowing(_ranker, items, _moments):
         start = knowing.start
         knowing.start += len(items)
-        return (items == targets[start : start + len(items), None]).float() * 100.0
+        logits = (items == targets[start : start + len(items), None]).float() * 100.0
+        return Judged(logits, torch.zeros_like(logits))
 
     knowing.start = 0
-    monkeypatch.setattr("recsys.evaluation.two_stage.candidate_logits", knowing)
+    monkeypatch.setattr("recsys.evaluation.two_stage.judged_candidates", knowing)
     choice = choose_blend(stages)
     assert choice.blend.weight > 0
     assert dict(choice.ndcg)[1.0] > dict(choice.ndcg)[0.0]
@@ -74,3 +75,16 @@ def test_without_validation_clicks_nothing_is_chosen(validated, retriever_of):
     choice = choose_blend(stages)
     assert (choice.blend.weight, choice.users, choice.ndcg) == (UNJUDGED, 0, ())
     assert "not chosen by validation clicks" in choice.line()
+
+
+def test_what_followed_what_has_a_word_of_its_own(validated, retriever_of):
+    retriever, ranker = retriever_of(validated.dataset).eval(), ranker_of(validated.dataset, covisitation=True)
+    torch.nn.init.zeros_(ranker.perceptron.layers[-1].weight)  # nothing else is told
+    stages = Stages(validated, retriever, ranker, num_candidates=50)
+    choice = choose_blend(stages)
+    assert choice.blend.covisitation > 0  # the simulated users follow each other, and the retriever is untrained
+    assert dict(choice.ndcg)[choice.blend.weight] > choice.retriever_alone > choice.ranker_alone
+    assert "x what followed" in choice.line()
+    scorer = TwoStageScores(validated, retriever, SecondStage(ranker, 50, choice.blend))
+    assert dict(choice.ndcg)[choice.blend.weight] == pytest.approx(ndcg_of(validated, scorer), abs=1e-9)
+    assert "what followed with" in scorer.detail

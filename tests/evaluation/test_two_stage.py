@@ -78,7 +78,7 @@ def test_the_order_is_that_of_the_logits_one_by_one(questions, retriever_of):
         items = torch.from_numpy(lists[row : row + 1, :5].astype(np.int64))
         with torch.no_grad():
             moments = scorer.stages.asked.moments(slice(row, row + 1))
-            logits = second.ranker.of_candidates(moments, items)[0]
+            logits = second.ranker.of_candidates(moments, items).logits_HC[0]
         assert (logits.diff() <= 1e-5).all()
 
 

@@ -132,7 +132,7 @@ def test_the_weight_is_chosen_and_another_one_trains_nothing(project):
     assert everything.blended.choice.blend.weight == 0.25
     assert any(told.startswith("rank: nothing has changed") for told in project.told)
     manifest = json.loads((project.workdir / "bundle" / "manifest.json").read_text())
-    assert (manifest["num_ranked"], manifest["ranker_weight"]) == (200, 0.25)
+    assert (manifest["num_ranked"], manifest["blend"]["weight"]) == (200, 0.25)
 
 
 def test_blending_needs_a_ranker(project):

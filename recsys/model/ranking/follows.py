@@ -67,9 +67,12 @@ class Follows(nn.Module):
         self.totals_V.zero_().index_add_(0, self.keys_P // self.num_rows, self.counts_P)
 
     def forward(self, batch: RankingBatch) -> Tensor:
-        """-> [H, C], never negative but for its weight; 0 where the target followed nothing of the history."""
-        share_HC = self.shares(batch)
-        return self.weight * ((share_HC + LEAST_SHARE) / LEAST_SHARE).log()
+        """-> [H, C]"""
+        return self.weight * self.followed(batch)
+
+    def followed(self, batch: RankingBatch) -> Tensor:
+        """[H, C] logarithms of shares, 0 where the target followed nothing of the history, and positive elsewhere."""
+        return ((self.shares(batch) + LEAST_SHARE) / LEAST_SHARE).log()
 
     def shares(self, batch: RankingBatch) -> Tensor:
         """[H, C]: of each click of the history the share of the target, an older click counting less."""

@@ -5,6 +5,7 @@ logit = perceptron([interest | item | user | context]) + wide + follows. The mod
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -98,19 +99,30 @@ class Ranker(nn.Module):
             logits_HC = logits_HC if addition is None else logits_HC + addition(batch)
         return logits_HC
 
-    def of_candidates(self, moments: Moments, items_HC: Tensor) -> Tensor:
-        """[H, C] items, C for each of H moments -> [H, C] logits."""
+    def of_candidates(self, moments: Moments, items_HC: Tensor) -> "Judged":
+        """Of C items for each of H moments."""
         batch = RankingBatch(moments.to(items_HC.device), items_HC, torch.zeros_like(items_HC, dtype=torch.float32))
-        return self(batch).float()
+        logits_HC = self(batch).float()
+        followed_HC = torch.zeros_like(logits_HC) if self.follows is None else self.follows.followed(batch)
+        return Judged(logits_HC, followed_HC)
 
 
-def candidate_logits(ranker: Ranker, items_UK: Tensor, moments: Callable[[slice], Moments]) -> Tensor:
-    """[U, K] items of users whose `moments` are told on demand -> [U, K] logits, some users at a time."""
-    parts = [
-        ranker.of_candidates(moments(slice(start, start + AT_ONCE)), items_UK[start : start + AT_ONCE])
-        for start in range(0, len(items_UK), AT_ONCE)
+@dataclass(frozen=True)
+class Judged:
+    """[H, C] logits of clicks, and logarithms of how often each item followed the history, 0 where nobody counts."""
+
+    logits_HC: Tensor
+    followed_HC: Tensor
+
+
+def judged_candidates(ranker: Ranker, items_UC: Tensor, moments: Callable[[slice], Moments]) -> Judged:
+    """Of [U, C] items of users whose `moments` are told on demand, some users at a time."""
+    nothing = torch.zeros(0, items_UC.shape[1], device=items_UC.device)
+    parts = [Judged(nothing, nothing)] + [
+        ranker.of_candidates(moments(slice(start, start + AT_ONCE)), items_UC[start : start + AT_ONCE])
+        for start in range(0, len(items_UC), AT_ONCE)
     ]
-    return torch.cat(parts) if parts else torch.zeros(items_UK.shape, device=items_UK.device)
+    return Judged(torch.cat([part.logits_HC for part in parts]), torch.cat([part.followed_HC for part in parts]))
 
 
 def crosses_of(config: RankerConfig, users: list[str], items: list[str]) -> list[tuple[int, int]]:
