@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import PositiveInt, model_validator
 
+from recsys.blend import Blend
 from recsys.section import Section
 
 
@@ -13,9 +14,9 @@ class RecommendConfig(Section):
     """How many items each user gets, at most."""
     candidates: PositiveInt = 200
     """How many of the retriever's items the ranker is handed, where there is one."""
-    ranker_weight: float | None = Field(default=None, ge=0.0, le=1.0)
-    """Of the ranker's logit beside the retriever's score, 1 for its order alone; null: what ranks the validation clicks
-    best."""
+    blend: Blend | None = None
+    """How the scores of both stages become one, as in {weight: 0.3, covisitation: 0.5}; null: what ranks the validation
+    clicks best."""
     exclude_seen: bool = True
     """Whether items of the user's history are left out. Governs evaluation too."""
     users: Path | None = None

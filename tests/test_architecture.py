@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "recsys.blend": {"recsys.section"},
     "recsys.reranking": {"recsys.blend", "recsys.data", "recsys.model", "recsys.rules", "recsys.topk"},
     "recsys.rules": {"recsys.errors", "recsys.section"},
-    "recsys.recommend_config": {"recsys.errors", "recsys.section"},
+    "recsys.recommend_config": {"recsys.blend", "recsys.errors", "recsys.section"},
     "recsys.nn": {"recsys.errors", "recsys.section"},
     "recsys.data": LOW,
     "recsys.index": LOW,

@@ -24,7 +24,8 @@ class Moments:
 
     `ages_HL` is how long before the moment each click happened, in microseconds, -1 where unknown; `marks` the values
     of each feature of the clicks; `context` the values that are known of the moment itself; `tied_H` how many clicks of
-    the same moment lie between the history and the one that is asked about.
+    the same moment lie between the history and the one that is asked about, and `own_H` the item of that one: both 0
+    where nobody knows, and for training alone.
     """
 
     items_HL: Tensor
@@ -34,6 +35,7 @@ class Moments:
     users_H: Tensor
     context: tuple[Tensor, ...]
     tied_H: Tensor
+    own_H: Tensor
 
     def to(self, device: torch.device) -> "Moments":
         return Moments(
@@ -44,7 +46,16 @@ class Moments:
             self.users_H.to(device),
             tuple(values.to(device) for values in self.context),
             self.tied_H.to(device),
+            self.own_H.to(device),
         )
+
+
+@dataclass(frozen=True)
+class OwnClicks:
+    """[H] the items that were clicked at moments, and how many clicks of the moment lie before each."""
+
+    items: Int64
+    tied: Int64
 
 
 @dataclass(frozen=True)
@@ -62,9 +73,11 @@ class Stretches:
         asked: Int64,
         users: NDArray[np.integer],
         context: tuple[NDArray[np.int32], ...],
-        tied: Int64 | None = None,
+        own: OwnClicks | None = None,
     ) -> Moments:
         """At the times `asked`; an age is -1 where it is not known."""
+        nothing = np.zeros(len(self.lengths), np.int64)
+        own = own or OwnClicks(nothing, nothing)
         items_HL = gather_padded(self.items, self.starts, self.lengths)
         ages_HL = torch.full_like(items_HL, -1)
         if self.times is not None:
@@ -77,7 +90,8 @@ class Stretches:
             marks=tuple(gather_padded(mark, self.starts, self.lengths) for mark in self.marks),
             users_H=torch.from_numpy(users.astype(np.int64)),
             context=tuple(torch.from_numpy(values.astype(np.int64)) for values in context),
-            tied_H=torch.from_numpy(np.zeros(len(self.lengths), np.int64) if tied is None else tied),
+            tied_H=torch.from_numpy(own.tied),
+            own_H=torch.from_numpy(own.items),
         )
 
 
@@ -125,7 +139,8 @@ class ExampleReader:
         stretches = Stretches(histories.items, histories.times, marks, starts, chosen.ends - starts)
         context = tuple(feature.values[chosen.clicks] for feature in features.context)
         asked = np.asarray(histories.times[chosen.clicks])
-        return stretches.moments(asked, chosen.users, context, chosen.clicks - chosen.ends)
+        own = OwnClicks(np.asarray(histories.items)[chosen.clicks].astype(np.int64), chosen.clicks - chosen.ends)
+        return stretches.moments(asked, chosen.users, context, own)
 
     def in_order(self, batch_size: int) -> Iterator[RankingBatch]:
         """All examples as they are, about `batch_size` of them at a time."""

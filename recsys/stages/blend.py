@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from recsys.blend import Blend
 from recsys.data.dataset import open_dataset
 from recsys.durable import write_json
 from recsys.errors import ConfigError
@@ -44,8 +43,8 @@ def read_blend(path: Path) -> BlendChoice:
 
 def _choice(session: Session) -> BlendChoice:
     wanted = session.config.recommend
-    if wanted.ranker_weight is not None:
-        return BlendChoice(blend=Blend(weight=wanted.ranker_weight), users=0)
+    if wanted.blend is not None:
+        return BlendChoice(blend=wanted.blend, users=0)
     dataset = open_dataset(session.layout.product(Stage.PREPARE))
     questions = Questions.of_validation(dataset, exclude_seen=wanted.exclude_seen, max_users=MAX_USERS)
     retriever = load_best(session.layout.product(Stage.TRAIN))

@@ -87,11 +87,13 @@ def inputs(stage: Stage, config: RunConfig, layout: Layout) -> dict[str, str]:
             assert config.ranker is not None
             settings = {"seed": str(config.seed), **_named("ranker", config.ranker)}
         case Stage.BLEND:
-            settings = _of_recommend(config, "candidates", "ranker_weight", "exclude_seen")
+            settings = _of_recommend(config, "candidates", "blend", "exclude_seen")
         case Stage.EVALUATE:
             settings = _of_recommend(config, "exclude_seen") | _named("evaluation", config.evaluation)
+            settings |= _of_recommend(config, "candidates") if config.ranker is not None else {}
         case Stage.INDEX:
             settings = _named("index", config.index)
+            settings |= _of_recommend(config, "candidates") if config.ranker is not None else {}
         case Stage.RECOMMEND:
             settings = _named("recommend", config.recommend)
     return {**products, **settings}

@@ -73,7 +73,7 @@ class Session:
             fault = self.fault(before)
             if fault:
                 # what somebody has altered is never trained over without being told to
-                restart = " --restart" if before is Stage.TRAIN and fault == _altered(before) else ""
+                restart = " --restart" if before in {Stage.TRAIN, Stage.RANK} and fault == _altered(before) else ""
                 command = f"recsys {before} {self.source}{restart}"
                 raise StaleError(f"{self.layout.product(before)} {fault}: run `{command}` first")
 

@@ -8,7 +8,7 @@ from torch import nn
 from recsys.data.example_batches import ExampleReader
 from recsys.evaluation.click_metrics import auc, gauc
 
-BATCH = 4096
+BATCH = 1024
 
 
 class RankingJudge:

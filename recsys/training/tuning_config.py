@@ -10,6 +10,8 @@ from recsys.section import Section
 
 SEARCHED = ("model.", "training.")
 OF_RANKER = "ranker."
+QUESTIONS = ("ranker.examples", "ranker.training.objective", "ranker.warm_start")
+"""What decides which examples, by which metric, and beside which retriever a ranker is judged."""
 
 
 class _Dimension(Section):
@@ -22,6 +24,11 @@ class _Dimension(Section):
             raise ValueError(
                 f"tuning searches keys of model and training, or of ranker; found {self.key!r}: "
                 "name one such as model.dropout"
+            )
+        if self.key.startswith(QUESTIONS):
+            raise ValueError(
+                f"trials are compared on the same examples by the same metric, and {self.key} would change them: "
+                "search once for each of its values"
             )
         return self
 

@@ -1,5 +1,7 @@
 """Rankers on the same examples: paired, with seeds taken together, and never on different ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -60,3 +62,43 @@ def test_a_file_that_is_no_predictions_is_told(tmp_path, predict):
     assert is_predictions(one.path)
     with pytest.raises(BundleError, match=r"lists\.parquet is no file of predictions"):
         compare_clicks([one, Predicted("lists", "lists", other)])
+
+
+def test_draws_without_both_labels_are_no_evidence(tmp_path):
+    random, runs = np.random.default_rng(0), []
+    for name in "pq":
+        frame = {
+            "user": [1, 2, 3, 4, 5, 6],
+            "item": [1] * 6,
+            "label": [1, 0, 0, 0, 0, 0],
+            "logit": random.normal(size=6),
+        }
+        pl.DataFrame(frame).write_parquet(tmp_path / f"{name}.parquet")
+        runs.append(Predicted(name, name, tmp_path / f"{name}.parquet"))
+    found = compare_clicks(runs, resamples=100)
+    assert all(np.isfinite([one.difference.low, one.difference.high]).all() for one in found.comparisons)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"logit": [None] + [0.0] * 2_399},
+        {"logit": [float("nan")] * 2_400},
+        {"label": [2] * 2_400},
+        {"label": [None] + [1] * 2_399},
+    ],
+)
+def test_predictions_that_are_none_are_refused(predict, wrong):
+    with pytest.raises(DataError, match=r"other\.parquet: a prediction has a user, an item, a label of 0 or 1"):
+        compare_clicks([predict("one", 1.0, 1), predict("other", 1.0, 2, **wrong)])
+
+
+def test_columns_of_texts_are_refused(predict):
+    with pytest.raises(BundleError, match="is no file of predictions with the columns user, item, label, logit, all"):
+        compare_clicks([predict("one", 1.0, 1), predict("other", 1.0, 2, user=["a"] * 2_400)])
+
+
+def test_what_asks_for_probabilities_is_not_asked_of_others(predict):
+    one, other = predict("one", 1.0, 1), predict("other", 1.0, 2)
+    found = compare_clicks([one, replace(other, is_calibrated=False)], resamples=50)
+    assert {each.metric for each in found.comparisons} == {"AUC", "GAUC"} == set(found.systems[0].metrics)

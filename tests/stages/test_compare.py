@@ -123,3 +123,37 @@ def test_predictions_need_a_ranker_beside_them(project, tmp_path):
     pl.DataFrame({"user": [1], "item": [1], "label": [1], "logit": [0.5]}).write_parquet(theirs)
     with pytest.raises(ConfigError, match="run `recsys rank` in every work directory"):
         compare([str(project.workdir), str(theirs)])
+
+
+def test_rankers_on_other_examples_leave_the_rankings_to_compare(project, tmp_path):
+    other = project.copy(tmp_path / "other")
+    for one, negatives in ((project, 1), (other, 2)):
+        with one.session(ranker={**RANKER, "examples": {"kind": "sampled", "negatives": negatives}}) as session:
+            rank(session)
+    compared = compare([str(project.workdir), str(other.workdir)])
+    assert compared.rankings is not None
+    assert compared.clicks is None
+    assert "Predicted clicks are not compared: rankers are compared on the same" in "\n".join(compared.lines())
+
+
+def test_seeds_of_a_ranker_that_reads_the_retriever_are_one_system(project):
+    names = []
+    for seed, kind in ((1, "mean"), (2, "mean"), (1, "none")):
+        warm = {**RANKER, "warm_start": True, "model": {**RANKER["model"], "interest": {"kind": kind}}}
+        names.append(str(project.directory / f"{kind}{seed}"))
+        with project.session(workdir=names[-1], ranker=warm, seed=seed) as session:
+            prepare(session)
+            train(session)
+            rank(session)
+    found = compare(names).clicks
+    assert [system.runs for system in found.systems] == [("mean1", "mean2"), ("none1",)]
+
+
+def test_files_of_two_kinds_are_told(project, tmp_path):
+    with project.session(ranker=RANKER) as session:
+        rank(session)
+    predictions, lists = tmp_path / "p.parquet", tmp_path / "l.parquet"
+    shutil.copy(project.workdir / "ranker" / "predictions.parquet", predictions)
+    pl.DataFrame({"user_id": [1], "item_id": [1], "rank": [1]}).write_parquet(lists)
+    with pytest.raises(ConfigError, match="some are predictions and some are lists"):
+        compare([str(project.workdir), str(predictions), str(lists)])

@@ -12,7 +12,7 @@ from recsys.stages.rank import rank
 from recsys.stages.record import Stage
 from recsys.stages.run import run
 from recsys.training.outcome import load_best
-from recsys.training.warm_start import initial_items
+from recsys.training.warm_start import LENGTH, initial_items
 
 SMALL = {"model": {"dim": 8, "hidden": [8], "max_length": 5}, "training": {"max_epochs": 2, "threads": 1}}
 
@@ -127,7 +127,7 @@ def test_the_weight_is_chosen_and_another_one_trains_nothing(project):
     with project.session(ranker=SMALL) as session:
         everything = run(session)
     assert everything.blended.choice.users > 0
-    with project.session(ranker=SMALL, recommend__ranker_weight=0.25) as session:
+    with project.session(ranker=SMALL, recommend__blend={"weight": 0.25, "covisitation": 0.0}) as session:
         everything = run(session)
     assert everything.blended.choice.blend.weight == 0.25
     assert any(told.startswith("rank: nothing has changed") for told in project.told)
@@ -148,7 +148,7 @@ def test_a_warm_start_begins_at_the_retrievers_items_and_follows_them(project):
     vectors = initial_items(retriever, 8)
     assert vectors.shape == (retriever.item_vectors().shape[0], 8)
     assert not vectors[0].any()
-    assert vectors[1:].norm(dim=1).mean() == pytest.approx(1.0)
+    assert vectors[1:].norm(dim=1).mean() == pytest.approx(LENGTH)
     narrow = initial_items(retriever, 3)
     ratios = narrow[1:].var(dim=0)
     assert (ratios.diff() <= 0).all()  # the first component varies most
@@ -174,3 +174,13 @@ def test_labelled_examples_make_no_list(project):
         project.session(
             data__events__columns={"label": "liked"}, ranker={"training": {"objective": {"kind": "softmax"}}}
         ).__enter__()
+
+
+def test_other_candidates_reach_the_bundle(project):
+    blended = {"weight": 0.5, "covisitation": 0.0}
+    for candidates in (20, 12):
+        with project.session(ranker=SMALL, recommend__blend=blended, recommend__candidates=candidates) as session:
+            everything = run(session)
+        manifest = json.loads((project.workdir / "bundle" / "manifest.json").read_text())
+        assert manifest["num_ranked"] == candidates
+        assert f"ranks {candidates}" in everything.evaluated.evaluation.systems["reranked"].detail

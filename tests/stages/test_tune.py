@@ -203,3 +203,10 @@ def test_a_rankers_keys_need_a_ranker_that_needs_no_retriever(project):
     shutil.rmtree(project.workdir / "model")
     with project.session(ranker=RANKER, **OF_RANKER) as session:
         assert tune(session).trials
+
+
+@pytest.mark.parametrize("key", ["ranker.examples", "ranker.examples.source", "ranker.warm_start"])
+def test_trials_answer_the_same_questions(project, key):
+    space = [{"key": key, "kind": "choice", "values": [1, 2]}]
+    with pytest.raises(ConfigError, match="search once for each of its values"):
+        project.session(ranker=RANKER, tuning__space=space).__enter__()

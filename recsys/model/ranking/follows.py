@@ -1,4 +1,4 @@
-"""How often the target came soon after what the user clicked, in other users' histories: a cross of history and target.
+"""How often, in training, the target came soon after what the user clicked: a cross of history and target.
 
 Shape letters: H histories, L clicks, C targets of a history, P pairs of items.
 """
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recsys.data.dataset import Dataset
-from recsys.data.example_batches import RankingBatch
+from recsys.data.example_batches import Moments, RankingBatch
 from recsys.nn.context import SequenceContext
 
 MAX_GAP, DECAY = 5, 0.7
@@ -84,10 +84,17 @@ class Follows(nn.Module):
         totals_HL = self.totals_V[items_HL]
         if not self.training:
             return (recent_HL[:, None] * counts_HCL / totals_HL.clamp(min=1.0)[:, None]).sum(dim=-1)
-        gap_HL = behind_HL + batch.moments.tied_H[:, None]
-        own_HL = DECAY**gap_HL * (gap_HL < MAX_GAP)
-        left_HCL = (counts_HCL - batch.labels_HC[..., None] * own_HL[:, None]).clamp(min=0.0)
+        own_HL = self._own(batch.moments, behind_HL, context.valid_BL(length))
+        is_own_HC1 = (batch.items_HC == batch.moments.own_H[:, None])[..., None]
+        left_HCL = (counts_HCL - is_own_HC1 * own_HL[:, None]).clamp(min=0.0)
         return (recent_HL[:, None] * left_HCL / (totals_HL - own_HL).clamp(min=1.0)[:, None]).sum(dim=-1)
+
+    def _own(self, moments: Moments, behind_HL: Tensor, valid_HL: Tensor) -> Tensor:
+        """[H, L] what the moment's own click added to the pair of each click's item and its own."""
+        gap_HL = behind_HL + moments.tied_H[:, None]
+        added_HL = DECAY**gap_HL * (valid_HL & (gap_HL < MAX_GAP))
+        is_same_HLL = moments.items_HL[:, :, None] == moments.items_HL[:, None]
+        return (is_same_HLL * added_HL[:, None]).sum(dim=-1)
 
     def _counts(self, keys: Tensor) -> Tensor:
         if not len(self.keys_P):

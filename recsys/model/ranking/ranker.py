@@ -17,7 +17,7 @@ from recsys.data.dataset import Dataset
 from recsys.data.example_batches import Moments, RankingBatch
 from recsys.errors import ConfigError
 from recsys.model.ranking.events import EventVectors
-from recsys.model.ranking.follows import Follows, Pairs
+from recsys.model.ranking.follows import MAX_GAP, Follows, Pairs
 from recsys.model.ranking.interest_config import BstConfig, InterestConfig
 from recsys.model.ranking.perceptron import Perceptron, leaky_relu
 from recsys.model.ranking.shape import RankerShape
@@ -46,6 +46,15 @@ class RankerConfig(Section):
     dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
     reads_user_ids: bool = False
     """Whether each user has an embedding. A user without training clicks has none."""
+
+    @model_validator(mode="after")
+    def _counts_what_it_reads(self) -> Self:
+        if self.covisitation and self.max_length < MAX_GAP:
+            raise ValueError(
+                f"ranker.model.covisitation counts what followed within {MAX_GAP} clicks, and "
+                f"ranker.model.max_length is {self.max_length}: make that {MAX_GAP} or more"
+            )
+        return self
 
     @model_validator(mode="after")
     def _crosses_are_for_the_wide_part(self) -> Self:
