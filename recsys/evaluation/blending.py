@@ -16,7 +16,7 @@ from recsys.section import Section
 from recsys.topk import UNRANKED
 
 WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))
-COUNTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
+COUNTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 """What is tried for the word of what followed what, where the ranker counts that."""
 MAX_USERS = 10_000
 """Validation users that are looked at."""

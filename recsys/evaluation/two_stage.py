@@ -29,7 +29,7 @@ class SecondStage:
         """Whether it knows when the predicted click happens, or in what context."""
         config = self.ranker.config
         has_context = any(feature.is_context for feature in self.ranker.shape.click_features)
-        return has_context or config.interest.positions.kind == "time"
+        return self.blend.weight > 0 and (has_context or config.interest.positions.kind == "time")
 
 
 @dataclass(frozen=True)
