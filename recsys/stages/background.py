@@ -59,4 +59,6 @@ def _ranker_story(session: Session) -> RankerStory:
         calibration=reliability(directory) if objective.is_calibrated and result.examples else None,
         weights=choice.ndcg,
         weight=choice.blend.weight,
+        covisitation=choice.blend.covisitation,
+        retriever_alone=choice.retriever_alone,
     )

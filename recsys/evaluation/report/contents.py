@@ -137,6 +137,10 @@ class RankerStory:
     weights: tuple[tuple[float, float], ...]
     """NDCG@10 of the validation clicks by the ranker's weight; empty where it was set by hand."""
     weight: float
+    covisitation: float
+    """What the logarithm of how often an item followed counts beside it; 0: nothing."""
+    retriever_alone: float | None
+    """NDCG@10 of the validation clicks."""
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,8 @@ def ranker() -> RankerStory:
         calibration=calibration(),
         weights=tuple((step / 20, 0.1 - (step / 20 - 0.3) ** 2 / 5) for step in range(21)),
         weight=0.3,
+        covisitation=0.5,
+        retriever_alone=0.09,
     )
 
 
