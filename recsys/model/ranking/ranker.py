@@ -99,10 +99,10 @@ class Ranker(nn.Module):
 
     def forward(self, batch: RankingBatch) -> Tensor:
         """-> [H, C] logits"""
-        interest_HCK = self.interest(self.events(batch))
+        sequence = self.events(batch)
+        interest_HCK, items_HCW = self.interest(sequence), sequence.targets_HCW[..., : self.items.width]
         known_HK = torch.cat([self.users(batch.moments.users_H), self.events.context(batch.moments)], dim=-1)
         known_HCK = known_HK[:, None].expand(-1, batch.items_HC.shape[1], -1)
-        items_HCW = self.items(batch.items_HC)
         logits_HC = self.perceptron(torch.cat([interest_HCK, items_HCW, known_HCK], dim=-1))[..., 0]
         for addition in (self.wide, self.follows):
             logits_HC = logits_HC if addition is None else logits_HC + addition(batch)
