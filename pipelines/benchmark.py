@@ -7,6 +7,8 @@ import typer
 from pipelines.arguments import Config, Overrides
 from pipelines.console import run, session, show
 
+Seconds = Annotated[float, typer.Option(min=0.1, max=3600, help="How long the throughput is measured.")]
+
 benchmark = typer.Typer(no_args_is_help=True, help="Measures speed and memory; says whether the machine was quiet.")
 
 
@@ -14,7 +16,7 @@ benchmark = typer.Typer(no_args_is_help=True, help="Measures speed and memory; s
 def train(
     config: Config,
     overrides: Overrides = None,
-    seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="How long the throughput is measured.")] = 30.0,
+    seconds: Seconds = 30.0,
 ) -> None:
     """Training clicks/s, memory, where the time goes, useful FLOP/s. Needs a prepared dataset."""
     from recsys.benchmark.commands import measure_training
@@ -27,7 +29,7 @@ def train(
 def rank(
     config: Config,
     overrides: Overrides = None,
-    seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="How long the throughput is measured.")] = 30.0,
+    seconds: Seconds = 30.0,
 ) -> None:
     """The ranker: training examples/s, memory, FLOP/s, and how soon one user's candidates are ranked."""
     from recsys.benchmark.commands import measure_ranking

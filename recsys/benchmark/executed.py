@@ -9,8 +9,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from recsys.benchmark.products import Product
 
-_PLAIN = {torch.ops.aten.mm.default: (0, 1), torch.ops.aten.addmm.default: (1, 2)}
-_BATCHED = {torch.ops.aten.bmm.default: (0, 1), torch.ops.aten.baddbmm.default: (1, 2)}
+_FACTORS = {
+    torch.ops.aten.mm.default: (0, 1),
+    torch.ops.aten.bmm.default: (0, 1),
+    torch.ops.aten.addmm.default: (1, 2),
+    torch.ops.aten.baddbmm.default: (1, 2),
+}
+"""Which arguments are multiplied."""
 
 
 def executed_products(run: Callable[[], object]) -> list[Product]:
@@ -26,7 +31,7 @@ class _Recorder(TorchDispatchMode):
         self.products: list[Product] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        places = _PLAIN.get(func) or _BATCHED.get(func)
+        places = _FACTORS.get(func)
         if places is not None:
             self._record(args[places[0]], args[places[1]])
         return func(*args, **(kwargs or {}))

@@ -8,7 +8,7 @@ import torch
 from tqdm import tqdm
 
 from recsys.benchmark.executed import executed_products
-from recsys.benchmark.machine import Load, LoadMeter, forget_peak_memory, peak_memory
+from recsys.benchmark.machine import LoadMeter, forget_peak_memory, peak_memory
 from recsys.benchmark.products import MatmulRate, Product, seconds_of, useful_flop
 from recsys.benchmark.results import Matmul, RankingBenchmark, Setting
 from recsys.benchmark.train import train_for
@@ -42,7 +42,7 @@ def benchmark_ranking(
     shares = {PARTS.get(part, part): spent / stopwatch.in_parts.seconds for part, spent in stopwatch.parts.items()}
     return RankingBenchmark(
         setting=Setting.here(str(hardware)),
-        load=Load.worst([meter.load()]),
+        load=meter.load(),
         peak_mb=peak,
         device_peak_mb=torch.cuda.max_memory_allocated() / 1e6 if hardware.device == "cuda" else None,
         shares=shares,
@@ -57,17 +57,17 @@ def benchmark_ranking(
 
 @torch.inference_mode()
 def _latencies(job: RankingJob, hardware: Hardware, candidates: int) -> list[float]:
-    """Milliseconds of each call, of users of the validation part; what a ranker has learned does not matter."""
+    """Milliseconds of each call, of users of the log; what a ranker has learned does not matter."""
     device = torch.device(hardware.device)
     ranker = Ranker.for_dataset(job.model, job.dataset).to(device).eval()
-    reader = ExampleReader(job.dataset, job.validation, job.model.max_length)
+    reader = ExampleReader(job.dataset, job.examples, job.model.max_length)
     random = np.random.default_rng(0)
-    rows = random.integers(0, job.validation.num_moments, CALLS + WARM_UP)
+    rows = random.integers(0, job.examples.num_moments, CALLS + WARM_UP)
     items = torch.from_numpy(random.integers(1, len(job.dataset.items) + 1, (len(rows), 1, candidates)))
     found = []
     for row, asked in zip(tqdm(rows, desc="rank", disable=None), items, strict=True):
         started = time.perf_counter()
-        moments = reader.moments(job.validation.take(np.array([row])))
+        moments = reader.moments(job.examples.take(np.array([row])))
         ranker.of_candidates(moments, asked.to(device)).logits_HC.cpu()
         found.append(1e3 * (time.perf_counter() - started))
     return found[WARM_UP:]

@@ -19,8 +19,6 @@ from recsys.training.schedule import ScheduleConfig
 class Searched(Protocol):
     metric: str
     """What trials are compared by, on held-out clicks that are no test."""
-    stage: Stage
-    """The one that trains it."""
     prefix: str
     """Of the names that epochs are logged under."""
 
@@ -39,7 +37,7 @@ class Searched(Protocol):
 
 
 class SearchedRetriever:
-    metric, stage, prefix = "NDCG@10", Stage.TRAIN, ""
+    metric, prefix = "NDCG@10", ""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
@@ -64,10 +62,10 @@ class SearchedRetriever:
 class SearchedRanker:
     """Trained beside the retriever of the search's own workdir, where it needs one."""
 
-    stage, prefix = Stage.RANK, "ranker."
+    prefix = "ranker."
 
     def __init__(self, session: Session, dataset: Dataset) -> None:
-        self.metric = ranker_section(session.config).training.objective.metric
+        self.metric: str = ranker_section(session.config).training.objective.metric
         self.session = session
         self.dataset = dataset
 

@@ -71,7 +71,7 @@ class RankingJob:
 
     def judge(self) -> Judge:
         reader = ExampleReader(self.dataset, self.validation, self.model.max_length)
-        return RankingJudge(reader, by_user=not self.training.objective.is_calibrated)
+        return RankingJudge(reader, self.training.objective.metric)
 
     def callbacks(self) -> list[pl.Callback]:
         return []

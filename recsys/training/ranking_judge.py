@@ -1,5 +1,7 @@
 """AUC of the validation examples after each epoch, of all together or user by user."""
 
+from typing import Literal
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,9 +14,9 @@ BATCH = 1024
 
 
 class RankingJudge:
-    def __init__(self, reader: ExampleReader, *, by_user: bool) -> None:
+    def __init__(self, reader: ExampleReader, metric: Literal["AUC", "GAUC"]) -> None:
         self.reader = reader
-        self.metric = "GAUC" if by_user else "AUC"
+        self.metric: str = metric
 
     def __len__(self) -> int:
         """0 where no AUC can be had: without examples of both kinds."""

@@ -1,5 +1,6 @@
 """What Lightning trains, as the callbacks see it."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import pytorch_lightning as pl
@@ -7,16 +8,16 @@ import torch
 from torch import nn
 
 
-class Task(pl.LightningModule):
+class Task(pl.LightningModule, ABC):
     """One model and its training step. Batches are built where they are used; loops start anew on resuming."""
 
     model: nn.Module
     """What is validated, averaged and kept."""
 
     @property
+    @abstractmethod
     def body(self) -> nn.Module:
         """The part of the model between what embeds its input and what makes a loss of its output."""
-        raise NotImplementedError
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, _: int) -> Any:
         return batch

@@ -1,22 +1,15 @@
 """What a comparison of rankers found, and how it is told."""
 
 from recsys.evaluation.clicks import CLICK_METRICS
+from recsys.evaluation.compare.report import ComparedSystem, comparison_line, estimate_text
 from recsys.evaluation.outcome import Comparison, Estimate
 from recsys.section import Section
-
-
-class ComparedRanker(Section):
-    name: str
-    runs: tuple[str, ...]
-    """One for each seed."""
-    metrics: dict[str, Estimate]
-    """Means over seeds."""
 
 
 class ClickComparison(Section):
     examples: int
     users: int
-    systems: tuple[ComparedRanker, ...]
+    systems: tuple[ComparedSystem, ...]
     comparisons: tuple[Comparison, ...]
     """Of each two rankers, metric by metric; of log loss and calibration error less is better."""
 
@@ -33,12 +26,9 @@ class ClickComparison(Section):
             header,
             *rows,
             "Differences, paired, with 95 % intervals of users drawn anew; p adjusted by Holm's method:",
-            *(
-                f"  {' - '.join(found.systems)}  {found.told}  p {found.p:.4f}, adjusted {found.p_adjusted:.4f}"
-                for found in self.comparisons
-            ),
+            *(f"  {comparison_line(found)}" for found in self.comparisons),
         ]
 
 
 def _text(found: Estimate | None) -> str:
-    return "-" if found is None else f"{found.value:.4f} [{found.low:.4f}, {found.high:.4f}]"
+    return "-" if found is None else estimate_text(found)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from recsys.errors import BundleError, DataError
 from recsys.evaluation.click_result import OF_PROBABILITIES
 from recsys.evaluation.clicks import CLICK_METRICS, Predictions
-from recsys.evaluation.compare.click_report import ClickComparison, ComparedRanker
+from recsys.evaluation.compare.click_report import ClickComparison
+from recsys.evaluation.compare.report import ComparedSystem
 from recsys.evaluation.outcome import Comparison, Estimate
 from recsys.evaluation.results import estimate
 from recsys.evaluation.significance import SeedNoise, holm, p_value, with_seed_noise
@@ -49,7 +50,7 @@ def compare_clicks(runs: Sequence[Predicted], *, resamples: int = RESAMPLES) -> 
         examples=len(frames[0]),
         users=frames[0]["user"].n_unique(),
         systems=tuple(
-            ComparedRanker(
+            ComparedSystem(
                 name=group,
                 runs=tuple(run.name for run in runs if run.group == group),
                 metrics={name: one for name, one in system.estimates().items() if name in metrics},

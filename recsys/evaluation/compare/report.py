@@ -106,7 +106,7 @@ class ComparisonReport(Section):
             *self._table(),
             "",
             f"Differences, paired, with 95 % intervals of {self.resamples:,} resamples; p adjusted by Holm's method:",
-            *(f"  {_comparison_line(comparison)}" for comparison in self.comparisons),
+            *(f"  {comparison_line(comparison)}" for comparison in self.comparisons),
             "",
             *self.verdicts,
             *(f"Note: {warning}" for warning in self.warnings),
@@ -119,7 +119,7 @@ class ComparisonReport(Section):
         header = f"{'':<{width}}  seeds" + "".join(f"{name:>26}" for name in metrics_at(self.k))
         rows = [
             f"{system.name:<{width}}  {len(system.runs):>5}"
-            + "".join(f"{_estimate_text(system.metrics[name]):>26}" for name in metrics_at(self.k))
+            + "".join(f"{estimate_text(system.metrics[name]):>26}" for name in metrics_at(self.k))
             for system in self.systems
         ]
         return [header, *rows]
@@ -146,9 +146,9 @@ def _turned(found: Comparison) -> Comparison:
     return found.model_copy(update={"systems": found.systems[::-1], "difference": turned})
 
 
-def _comparison_line(found: Comparison) -> str:
+def comparison_line(found: Comparison) -> str:
     return f"{' - '.join(found.systems)}  {found.told}  p {found.p:.4f}, adjusted {found.p_adjusted:.4f}"
 
 
-def _estimate_text(found: Estimate) -> str:
+def estimate_text(found: Estimate) -> str:
     return f"{found.value:.4f} [{found.low:.4f}, {found.high:.4f}]"

@@ -44,7 +44,7 @@ class Pairs:
 
 
 class Follows(nn.Module):
-    """A weight for the logarithm of the share of what followed the history that was the target.
+    """The logarithm of the share of what followed the history that was the target, and its weight in a logit.
 
     In training what the click itself added to the counts is taken out: no click is a reason for itself.
     """
@@ -67,11 +67,7 @@ class Follows(nn.Module):
         self.totals_V.zero_().index_add_(0, self.keys_P // self.num_rows, self.counts_P)
 
     def forward(self, batch: RankingBatch) -> Tensor:
-        """-> [H, C]"""
-        return self.weight * self.followed(batch)
-
-    def followed(self, batch: RankingBatch) -> Tensor:
-        """[H, C] logarithms of shares, 0 where the target followed nothing of the history, and positive elsewhere."""
+        """-> [H, C] logarithms of shares: 0 where the target followed nothing of the history, positive elsewhere."""
         return ((self.shares(batch) + LEAST_SHARE) / LEAST_SHARE).log()
 
     def shares(self, batch: RankingBatch) -> Tensor:

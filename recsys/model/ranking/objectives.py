@@ -13,9 +13,9 @@ class BceConfig(Section):
     """Binary cross-entropy: each candidate for itself. Logits are those of probabilities."""
 
     kind: Literal["bce"] = "bce"
-    metric: ClassVar = "AUC"
+    metric: ClassVar[Literal["AUC", "GAUC"]] = "AUC"
     """What validates it."""
-    is_calibrated: ClassVar = True
+    is_calibrated: ClassVar[bool] = True
     """Whether a logit says how probable a click is."""
 
     def loss(self, logits_HC: Tensor, labels_HC: Tensor) -> Tensor:
@@ -26,8 +26,8 @@ class ListConfig(Section):
     """Cross-entropy of the clicked among the candidates of its moment. Logits compare within a moment alone."""
 
     kind: Literal["softmax"] = "softmax"
-    metric: ClassVar = "GAUC"
-    is_calibrated: ClassVar = False
+    metric: ClassVar[Literal["AUC", "GAUC"]] = "GAUC"
+    is_calibrated: ClassVar[bool] = False
 
     def loss(self, logits_HC: Tensor, labels_HC: Tensor) -> Tensor:
         return -(labels_HC * logits_HC.log_softmax(dim=-1)).sum() / labels_HC.sum()

@@ -99,21 +99,25 @@ class Ranker(nn.Module):
 
     def forward(self, batch: RankingBatch) -> Tensor:
         """-> [H, C] logits"""
+        return self.judged(batch).logits_HC
+
+    def of_candidates(self, moments: Moments, items_HC: Tensor) -> "Judged":
+        """Of C items for each of H moments."""
+        labels_HC = torch.zeros_like(items_HC, dtype=torch.float32)
+        return self.judged(RankingBatch(moments.to(items_HC.device), items_HC, labels_HC))
+
+    def judged(self, batch: RankingBatch) -> "Judged":
         sequence = self.events(batch)
         interest_HCK, items_HCW = self.interest(sequence), sequence.targets_HCW[..., : self.items.width]
         known_HK = torch.cat([self.users(batch.moments.users_H), self.events.context(batch.moments)], dim=-1)
         known_HCK = known_HK[:, None].expand(-1, batch.items_HC.shape[1], -1)
         logits_HC = self.perceptron(torch.cat([interest_HCK, items_HCW, known_HCK], dim=-1))[..., 0]
-        for addition in (self.wide, self.follows):
-            logits_HC = logits_HC if addition is None else logits_HC + addition(batch)
-        return logits_HC
-
-    def of_candidates(self, moments: Moments, items_HC: Tensor) -> "Judged":
-        """Of C items for each of H moments."""
-        batch = RankingBatch(moments.to(items_HC.device), items_HC, torch.zeros_like(items_HC, dtype=torch.float32))
-        logits_HC = self(batch).float()
-        followed_HC = torch.zeros_like(logits_HC) if self.follows is None else self.follows.followed(batch)
-        return Judged(logits_HC, followed_HC)
+        if self.wide is not None:
+            logits_HC = logits_HC + self.wide(batch)
+        if self.follows is None:
+            return Judged(logits_HC, torch.zeros_like(logits_HC))
+        followed_HC = self.follows(batch)
+        return Judged(logits_HC + self.follows.weight * followed_HC, followed_HC)
 
 
 @dataclass(frozen=True)
