@@ -1,11 +1,12 @@
-"""`recsys benchmark train|rank|recommend CONFIG [key=value ...]`"""
+"""`recsys benchmark train|rank|recommend CONFIG [key=value ...]`, `recsys benchmark lookup BUNDLE|VECTORS`"""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipelines.arguments import Config, Overrides
-from pipelines.console import run, session, show
+from pipelines.console import run, session, show, tell
 
 Seconds = Annotated[float, typer.Option(min=0.1, max=3600, help="How long the throughput is measured.")]
 
@@ -49,6 +50,27 @@ def recommend(
 
     with session(config, overrides) as held:
         show(measure_recommending(held, repeats=repeats))
+
+
+@benchmark.command()
+def lookup(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="CONFIG|BUNDLE|VECTORS",
+            help="A configuration, a bundle's directory, or made vectors: clustered:1000000x64, normal:100000x64.",
+        ),
+    ],
+    kind: Annotated[str, typer.Option(help="Of the index: auto, flat, ivf, sq, pq, hnsw.")] = "auto",
+    kinds: Annotated[str, typer.Option(help="Kinds to draw recall against speed of, as in ivf,sq,pq,hnsw.")] = "",
+    out: Annotated[Path, typer.Option(help="The directory of benchmark/lookup.json, and of the plot.")] = Path(),
+) -> None:
+    """Nearest items: queries/s and recall of an index, of the exact search and of FAISS alone, on the same vectors."""
+    from recsys.benchmark.lookup_command import measure_lookups
+    from recsys.config import load_config
+
+    bundle = str(load_config(source).workdir / "bundle") if source.endswith((".yaml", ".yml")) else source
+    show(measure_lookups(bundle, kind=kind, kinds=[name for name in kinds.split(",") if name], out=out, tell=tell))
 
 
 if __name__ == "__main__":

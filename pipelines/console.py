@@ -1,5 +1,6 @@
 """The shell around every command: signals, errors to exit codes, and where messages go. Knows no stage."""
 
+import json
 import re
 import signal
 import sys
@@ -47,6 +48,11 @@ class Shown(Protocol):
 def show(result: Shown) -> None:
     """To stdout."""
     out.print("\n".join(result.lines()), markup=False)
+
+
+def show_json(value: object) -> None:
+    """To stdout."""
+    out.print(json.dumps(value, ensure_ascii=False, indent=1), markup=False)
 
 
 @contextmanager

@@ -1,29 +1,96 @@
-"""`recsys similar BUNDLE ITEM... [--k 10]`"""
+"""`recsys similar BUNDLE ITEM... [--k 10] [--together] [--json]`, or `recsys similar BUNDLE --all FILE`"""
 
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pipelines.console import run_alone, show_table
+from pipelines.console import run_alone, show, show_json, show_table
+from recsys.errors import ConfigError
+
+if TYPE_CHECKING:
+    from recsys.recommender import Recommender
+    from recsys.similar import Neighbour
 
 
-def similar(
+def similar(  # noqa: PLR0913 - what a user may say
     bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="A bundle's directory, such as runs/mine/bundle.")],
-    items: Annotated[list[str], typer.Argument(metavar="ITEM", help="Ids of items.")],
+    items: Annotated[list[str] | None, typer.Argument(metavar="ITEM", help="Ids of items.", show_default=False)] = None,
     k: Annotated[int, typer.Option(help="How many neighbours of each.")] = 10,
+    together: Annotated[bool, typer.Option("--together", help="One list: nearest to the mean of all.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON, for a program to read.")] = False,
+    every: Annotated[
+        Path | None, typer.Option("--all", metavar="FILE", help="Write every item's neighbours to a Parquet file.")
+    ] = None,
+    index: Annotated[
+        Literal["bundle", "exact"], typer.Option(help="The bundle's index, or a comparison with every item.")
+    ] = "bundle",
 ) -> None:
-    """Prints each item's nearest items by cosine."""
+    """Prints each item's nearest items by cosine, with titles and features."""
     from recsys import load
+    from recsys.offline.neighbours import write_neighbours
 
-    recommender = load(bundle)
-    wanted = [recommender.parse_item(text) for text in items]
-    answers = [(recommender.name_of(item), recommender.similar(item, k=k)) for item in wanted]
-    for name, neighbours in answers:
-        rows = [
-            [str(rank), str(found.item), found.title or "", f"{found.score:.3f}"]
-            for rank, found in enumerate(neighbours, start=1)
+    opened, is_exact = load(bundle), index == "exact"
+    if every is not None:
+        if items:
+            raise ConfigError(f"--all is of every item: leave {' '.join(items)} out, or leave --all out")
+        show(write_neighbours(opened, every, k=k, exact=is_exact))
+        return
+    wanted = [opened.parse_item(text) for text in items or ()]
+    if not wanted:
+        raise ConfigError("name items to look up, or write every item's neighbours with --all FILE")
+    if together:
+        answers = [(wanted, opened.similar_to_all(wanted, k=k, exact=is_exact))]
+    else:
+        lists = opened.similar_many(wanted, k=k, exact=is_exact)
+        answers = [([item], own) for item, own in zip(wanted, lists, strict=True)]
+    if as_json:
+        show_json(_as_json(opened, answers, is_exact=is_exact))
+        return
+    for asked, neighbours in answers:
+        show_table(f"Nearest to {', '.join(map(opened.name_of, asked))}", *_table(opened, neighbours))
+
+
+def _table(opened: "Recommender", neighbours: "list[Neighbour]") -> tuple[list[str], list[list[str]]]:
+    told = [opened.features_of(found.item) for found in neighbours]
+    names = list(dict.fromkeys(name for features in told for name in features))
+    rows = [
+        [
+            str(rank),
+            str(found.item),
+            found.title or "",
+            *(", ".join(features.get(name, [])) for name in names),
+            f"{found.score:.3f}",
         ]
-        show_table(f"Nearest to {name}", ("rank", "item", "title", "cosine"), rows)
+        for rank, (found, features) in enumerate(zip(neighbours, told, strict=True), start=1)
+    ]
+    return ["rank", "item", "title", *names, "cosine"], rows
+
+
+def _as_json(
+    opened: "Recommender", answers: Sequence[tuple[Sequence[object], "list[Neighbour]"]], *, is_exact: bool
+) -> dict[str, object]:
+    return {
+        "bundle": opened.bundle.content_id,
+        "metric": opened.bundle.manifest.similar_metric,
+        "index": "exact" if is_exact else opened.bundle.index.statement.model_dump(mode="json"),
+        "answers": [
+            {
+                "items": asked,
+                "neighbours": [
+                    {
+                        "item": found.item,
+                        "title": found.title,
+                        "features": opened.features_of(found.item),
+                        "score": found.score,
+                    }
+                    for found in neighbours
+                ],
+            }
+            for asked, neighbours in answers
+        ],
+    }
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from recsys.config_rules import require_enough_candidates, require_times, requir
 from recsys.data.config import DataConfig
 from recsys.errors import ConfigError
 from recsys.evaluation.config import EvaluationConfig
-from recsys.index.config import IndexConfig
+from recsys.index.config import AutoIndex, IndexConfig
 from recsys.model.retriever import RetrieverConfig
 from recsys.recommend_config import RecommendConfig
 from recsys.section import Section
@@ -37,7 +37,7 @@ class RunConfig(Section):
     training: TrainingConfig = TrainingConfig()
     ranker: RankerSection | None = None
     evaluation: EvaluationConfig = EvaluationConfig()
-    index: IndexConfig = IndexConfig()
+    index: IndexConfig = AutoIndex()
     recommend: RecommendConfig = RecommendConfig()
     tracking: TrackingConfig = TrackingConfig()
     tuning: TuningConfig = TuningConfig()

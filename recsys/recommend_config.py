@@ -17,6 +17,9 @@ class RecommendConfig(Section):
     blend: Blend | None = None
     """How the scores of both stages become one, as in {weight: 0.3, covisitation: 0.5}; null: what ranks the validation
     clicks best."""
+    approximate: bool = False
+    """Whether candidates are looked up in an index of `index.kind`, instead of scoring the whole catalogue. The
+    evaluation then shows both, and what the index costs."""
     exclude_seen: bool = True
     """Whether items of the user's history are left out. Governs evaluation too."""
     users: Path | None = None

@@ -104,16 +104,13 @@ def topk(
     exclusions: Exclusions | None = None,
 ) -> TopK:
     """The k items of largest inner product with each user, tile by tile: never more than one tile of scores exists."""
-    barred_V = _barred(len(items_VD), candidates_V)
-    step = max(TILE_USERS, TILE_SCORES // len(items_VD))
-    lists = []
-    for start in range(0, len(users_UD), step):
-        stop = min(start + step, len(users_UD))
-        excluded = None if exclusions is None else exclusions.rows(start, stop)
-        lists.append(_search(_tiles(users_UD[start:stop], items_VD, barred_V, excluded), k))
-    if not lists:
-        return TopK(torch.zeros(0, k, dtype=torch.int64), torch.zeros(0, k))
-    return TopK(torch.cat([best.indices_UK for best in lists]), torch.cat([best.scores_UK for best in lists]))
+    return _topk(users_UD, items_VD, k, _barred(len(items_VD), candidates_V), exclusions)
+
+
+@torch.no_grad()
+def nearest_rows(queries_UD: Tensor, vectors_VD: Tensor, *, k: int) -> TopK:
+    """The same of a table without padding: every row may be returned."""
+    return _topk(queries_UD, vectors_VD, k, torch.zeros(len(vectors_VD), dtype=torch.bool), None)
 
 
 def target_ranks(
@@ -156,6 +153,18 @@ def _tiles(
         if excluded is not None:
             tile_UW.view(-1).index_fill_(0, excluded[tile].to(tile_UW.device), NOTHING)
         yield first, scores_UW
+
+
+def _topk(users_UD: Tensor, items_VD: Tensor, k: int, barred_V: Tensor, exclusions: Exclusions | None) -> TopK:
+    step = max(TILE_USERS, TILE_SCORES // len(items_VD))
+    lists = []
+    for start in range(0, len(users_UD), step):
+        stop = min(start + step, len(users_UD))
+        excluded = None if exclusions is None else exclusions.rows(start, stop)
+        lists.append(_search(_tiles(users_UD[start:stop], items_VD, barred_V, excluded), k))
+    if not lists:
+        return TopK(torch.zeros(0, k, dtype=torch.int64), torch.zeros(0, k))
+    return TopK(torch.cat([best.indices_UK for best in lists]), torch.cat([best.scores_UK for best in lists]))
 
 
 def _search(tiles: Iterator[tuple[int, Tensor]], k: int) -> TopK:

@@ -22,12 +22,14 @@ RECOMMENDER = {
     "recsys.reranking",
     "recsys.blend",
     "recsys.topk",
+    "recsys.by_index",
     "recsys.rules",
     "recsys.bundle",
+    "recsys.similar",
 } | BUNDLE
 METRICS = {"recsys.evaluation.metrics", "recsys.evaluation.click_metrics"}
 EVALUATED = {f"recsys.evaluation.{name}" for name in ("config", "metrics", "outcome", "questions", "ranking")}
-OFFLINE = RECOMMENDER | {"recsys.durable", "recsys.recommender", "recsys.recommend_config"}
+OFFLINE = RECOMMENDER | {"recsys.durable", "recsys.recommender", "recsys.recommend_config", "recsys.lookups"}
 MAY_IMPORT = {
     "recsys.errors": set(),
     "recsys.config_errors": set(),
@@ -39,6 +41,10 @@ MAY_IMPORT = {
     "recsys.durable": {"recsys.errors"},
     "recsys.topk": {"recsys.errors"},
     "recsys.moments": {"recsys.errors"},
+    "recsys.by_index": {"recsys.index", "recsys.topk"},
+    "recsys.catalogue": {"recsys.errors", "recsys.bundle", "recsys.data"},
+    "recsys.lookups": {"recsys.bundle", "recsys.index", "recsys.topk"},
+    "recsys.similar": {"recsys.errors", "recsys.catalogue", "recsys.lookups"} | {"recsys.bundle", *BUNDLE},
     "recsys.blend": {"recsys.section"},
     "recsys.reranking": {"recsys.blend", "recsys.data", "recsys.model", "recsys.rules", "recsys.topk"},
     "recsys.rules": {"recsys.errors", "recsys.section"},
@@ -48,7 +54,8 @@ MAY_IMPORT = {
     "recsys.index": LOW,
     "recsys.model": {"recsys.errors", "recsys.section", "recsys.data", "recsys.nn"},
     "recsys.training": LOW | {"recsys.data", "recsys.model", "recsys.topk", *METRICS},
-    "recsys.evaluation": LOW | {"recsys.blend", "recsys.data", "recsys.model", "recsys.topk", "recsys.index"},
+    "recsys.evaluation": LOW
+    | {"recsys.blend", "recsys.by_index", "recsys.data", "recsys.model", "recsys.topk", "recsys.index"},
     "recsys.evaluation.audit": LOW | {"recsys.data", "recsys.topk"} | EVALUATED,
     "recsys.evaluation.report.charts": {"recsys.evaluation.report.wording", "recsys.evaluation.outcome"},
     "recsys.bundle": LOW | BUNDLE | {"recsys.blend"},
@@ -66,6 +73,8 @@ MAY_IMPORT = {
         "recsys.stages",
         "recsys.benchmark",
         "recsys.recommender",
+        "recsys.similar",
+        "recsys.offline.neighbours",
         "recsys.errors",
     },
 }
@@ -74,16 +83,21 @@ MAY_IMPORT = {
 POLARS = ["events/*", "categorical.py", "features.py", "prepare.py", "read_click_columns.py", "simul*.py"]
 FENCES = {
     "polars": [*(f"recsys/data/{name}" for name in POLARS), "recsys/offline/*", "recsys/evaluation/*"],
-    "faiss": ["recsys/index/item_index.py"],
+    "faiss": ["recsys/index/*", "recsys/benchmark/lookup.py"],
     "mlflow": ["recsys/training/tracking*.py"],
     "optuna": ["recsys/training/tuning.py"],
     "pytorch_lightning": ["recsys/training/*"],
     "yaml": ["recsys/config.py"],
     "typer": ["pipelines/*"],
+    "pyarrow": ["recsys/offline/neighbours.py"],
     "scipy": ["recsys/evaluation/baselines/*"],
     "sklearn": ["recsys/evaluation/report/item_map.py"],
     "jinja2": ["recsys/evaluation/report/page.py"],
-    "markupsafe": ["recsys/evaluation/report/figures.py", "recsys/evaluation/report/charts/*"],
+    "markupsafe": [
+        "recsys/evaluation/report/figures.py",
+        "recsys/evaluation/report/charts/*",
+        "recsys/benchmark/recall_plot.py",
+    ],
     "fastapi": [],
     "uvicorn": [],
     "starlette": [],

@@ -172,10 +172,10 @@ def test_resuming_with_another_configuration_names_the_key_and_offers_restart(ho
 
 def test_a_damaged_bundle_is_refused_with_exit_3_by_every_command_that_opens_it(home):
     assert home.type("run", "my.yaml") == (0, "")
-    file = home.directory / "run/bundle/index.faiss"
+    file = home.directory / "run/bundle/similar.vectors.npy"
     file.write_bytes(file.read_bytes()[:-1])
     for arguments in (["similar", "run/bundle", "i001"], ["recommend", "my.yaml", "recommend.k=3"]):
-        assert "is refused: index.faiss has " in home.refused(*arguments, code=3)
+        assert "is refused: similar.vectors.npy has " in home.refused(*arguments, code=3)
     dataset = home.directory / "run/dataset/items.npy"
     dataset.write_bytes(dataset.read_bytes()[:-1])
     told = home.refused("evaluate", "my.yaml", "evaluation.list_length=5", code=3)

@@ -109,13 +109,13 @@ def test_similar_is_a_sort_of_cosines_without_the_item_itself(recommender: Recom
 
 def test_similar_searches_the_index(recommender: Recommender, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    search = recommender.bundle.index.search
+    search = recommender.bundle.index.search_with
 
-    def watched(queries: np.ndarray, k: int) -> object:
+    def watched(effort: object, queries: np.ndarray, k: int, **more: object) -> object:
         asked.append(k)
-        return search(queries, k)
+        return search(effort, queries, k, **more)
 
-    monkeypatch.setattr(recommender.bundle.index, "search", watched)
+    monkeypatch.setattr(recommender.bundle.index, "search_with", watched)
     recommender.similar("i050", k=6)
     assert asked == [7]
 

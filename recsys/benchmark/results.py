@@ -43,26 +43,17 @@ class Matmul(Section):
         )
 
 
-class Benchmark(Section):
-    """One measurement."""
+class Measurement(Section):
+    """What was measured where, and whether the machine was quiet."""
 
     setting: Setting
     load: Load
     peak_mb: float | None
     """Resident memory of the process; None where nobody tells."""
-    device_peak_mb: float | None
-    """Memory allocated on the GPU; None on a CPU."""
-    shares: dict[str, float]
-    """Of the time, by part."""
-    matmul: Matmul
 
     def rows(self) -> list[tuple[str, str]]:
         """Name and value of what the table shows, the common part."""
-        known = [(name, f"{mb:,.0f} MB") for name, mb in self._memory() if mb is not None]
         return [
-            ("useful FLOP/s", self.matmul.line()),
-            *known,
-            ("share of time", ", ".join(f"{part} {share:.1%}" for part, share in self.shares.items())),
             ("on", f"{self.setting.hardware}; {self.setting.processor}; torch {self.setting.torch}"),
             ("quiet", self.load.line()),
         ]
@@ -72,12 +63,31 @@ class Benchmark(Section):
         width = max(len(name) for name, _ in rows)
         return [f"{name:<{width}}  {value}" for name, value in rows]
 
-    def write(self, workdir: Path, name: str) -> Path:
-        """`workdir`/benchmark/`name`.json"""
-        path = workdir / DIRECTORY / f"{name}.json"
+    def write(self, directory: Path, name: str) -> Path:
+        """`directory`/benchmark/`name`.json"""
+        path = directory / DIRECTORY / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, self.model_dump(mode="json") | {"is_clean": self.load.is_clean})
         return path
+
+
+class Benchmark(Measurement):
+    """Of what is mostly matrix products."""
+
+    device_peak_mb: float | None
+    """Memory allocated on the GPU; None on a CPU."""
+    shares: dict[str, float]
+    """Of the time, by part."""
+    matmul: Matmul
+
+    def rows(self) -> list[tuple[str, str]]:
+        known = [(name, f"{mb:,.0f} MB") for name, mb in self._memory() if mb is not None]
+        return [
+            ("useful FLOP/s", self.matmul.line()),
+            *known,
+            ("share of time", ", ".join(f"{part} {share:.1%}" for part, share in self.shares.items())),
+            *super().rows(),
+        ]
 
     def _memory(self) -> list[tuple[str, float | None]]:
         return [("peak memory", self.peak_mb), ("peak GPU memory", self.device_peak_mb)]

@@ -1,6 +1,6 @@
 """What goes into a bundle, and the files that it becomes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,14 +17,21 @@ from recsys.data.titles import Titles
 from recsys.data.vocabulary import Vocabulary
 from recsys.durable import json_bytes
 from recsys.errors import UserError
-from recsys.index.item_index import ItemIndex, unit_rows
+from recsys.index.build import build_index
+from recsys.index.config import AutoIndex, IndexConfig
+from recsys.index.effort import LookupTimes
+from recsys.index.timing import lookup_times
+from recsys.index.trial import Tell
+from recsys.index.vectors import unit_rows
 from recsys.model.ranking.ranker import Ranker
 from recsys.model.ranking.store import save_ranker
 from recsys.model.retriever import Retriever
 from recsys.model.store import save_retriever
 
 ITEMS = "items"
-INDEX, CONFIG, METRICS = "index.faiss", "config.json", "metrics.json"
+CONFIG, METRICS = "config.json", "metrics.json"
+SIMILAR, RECOMMEND = "similar", "recommend"
+"""The names of the indices: of unit vectors, and of vectors as the trained score has them."""
 VECTORS, CANDIDATES, KNOWN, POPULARITY = "item_vectors.npy", "candidates.npy", "known.npy", "popularity.npy"
 
 
@@ -35,6 +42,19 @@ class Ranked:
     ranker: Ranker
     num_candidates: int
     blend: Blend
+
+
+def _nobody(message: str) -> None:
+    """Is told."""
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """How items are looked up, whether recommending may go through an index too, and who is told how it is built."""
+
+    config: IndexConfig = field(default_factory=AutoIndex)
+    is_recommend_approximate: bool = False
+    tell: Tell = _nobody
 
 
 @dataclass(frozen=True)
@@ -55,6 +75,7 @@ class BundleContents:
     config: JsonValue
     metrics: JsonValue
     ranked: Ranked | None = None
+    indexed: Indexed = Indexed()
 
     @classmethod
     def of(
@@ -65,10 +86,12 @@ class BundleContents:
         config: JsonValue,
         metrics: JsonValue,
         ranked: Ranked | None = None,
+        indexed: Indexed | None = None,
     ) -> "BundleContents":
         return cls(
             retriever=retriever,
             ranked=ranked,
+            indexed=indexed or Indexed(),
             items=dataset.items,
             titles=dataset.titles,
             features=dataset.features,
@@ -79,10 +102,10 @@ class BundleContents:
             metrics=metrics,
         )
 
-    def write(self, directory: Path) -> Manifest:
-        """Write the payload into an empty directory, and return the manifest that describes it."""
+    def write(self, directory: Path) -> tuple[Manifest, LookupTimes]:
+        """Into an empty directory; the manifest that describes it all, and how fast lookups are."""
         vectors = self._item_vectors()
-        index = ItemIndex.build(unit_rows(vectors[self.candidates]))
+        times = self._write_indices(directory, vectors[self.candidates])
         save_retriever(self.retriever, directory)
         if self.ranked is not None:
             save_ranker(self.ranked.ranker, directory)
@@ -93,10 +116,17 @@ class BundleContents:
         arrays = {VECTORS: vectors, CANDIDATES: self.candidates, KNOWN: self.known, POPULARITY: self.popularity}
         for name, array in arrays.items():
             np.save(directory / name, array, allow_pickle=False)
-        (directory / INDEX).write_bytes(index.to_bytes())
         (directory / CONFIG).write_bytes(json_bytes(self.config))
         (directory / METRICS).write_bytes(json_bytes(self.metrics))
-        return self._manifest(directory)
+        return self._manifest(directory), times
+
+    def _write_indices(self, directory: Path, vectors: NDArray[np.float32]) -> LookupTimes:
+        config, tell = self.indexed.config, self.indexed.tell
+        similar = build_index(unit_rows(vectors), config, tell=tell)
+        similar.save(directory, SIMILAR)
+        if self.indexed.is_recommend_approximate:
+            build_index(vectors, config, tell=tell).save(directory, RECOMMEND)
+        return lookup_times(similar)
 
     def _item_vectors(self) -> NDArray[np.float32]:
         with torch.inference_mode():
@@ -115,6 +145,7 @@ class BundleContents:
             num_candidates=int(self.candidates.sum()),
             dim=config.dim,
             max_length=config.max_length,
+            is_recommend_approximate=self.indexed.is_recommend_approximate,
             num_ranked=0 if self.ranked is None else self.ranked.num_candidates,
             blend=None if self.ranked is None else self.ranked.blend,
             files=payload_of(directory),

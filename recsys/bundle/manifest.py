@@ -24,9 +24,10 @@ from pydantic import NonNegativeInt, PositiveInt, StringConstraints, ValidationE
 from recsys.blend import Blend
 from recsys.durable import sha256_of
 from recsys.errors import BundleError, UserError
+from recsys.index.effort import LookupTimes
 from recsys.section import Section
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 MANIFEST, RECORD, SEAL = "manifest.json", "record.json", "seal"
 FRAME = {MANIFEST, RECORD, SEAL}
 
@@ -42,7 +43,7 @@ class PayloadFile(Section):
 class Manifest(Section):
     """Names, sizes and hashes; file names have no directories in them."""
 
-    format_version: Literal[4] = 4
+    format_version: Literal[5] = 5
     library_version: str
     recommend_metric: Literal["dot", "cosine"]
     """What `recommend` ranks by: the score that was trained."""
@@ -53,6 +54,8 @@ class Manifest(Section):
     num_candidates: PositiveInt
     dim: PositiveInt
     max_length: PositiveInt
+    is_recommend_approximate: bool = False
+    """Whether `recommend` looks its candidates up in an index."""
     num_ranked: NonNegativeInt = 0
     """How many of the retriever's items the ranker puts in order; 0 where there is no ranker."""
     blend: Blend | None = None
@@ -66,6 +69,8 @@ class Record(Section):
     published: str
     trained: str
     mlflow_run: str | None = None
+    lookups: LookupTimes | None = None
+    """How fast they were where the bundle was made."""
 
 
 def payload_of(directory: Path) -> dict[str, PayloadFile]:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.bundle.contents import CANDIDATES, INDEX, ITEMS, KNOWN, POPULARITY, VECTORS
+from recsys.bundle.contents import CANDIDATES, ITEMS, KNOWN, POPULARITY, RECOMMEND, SIMILAR, VECTORS
 from recsys.bundle.manifest import MANIFEST, RECORD, Manifest, Record, content_id, verify
 from recsys.data.feature_table import Features
 from recsys.data.titles import Titles
 from recsys.data.vocabulary import Vocabulary
+from recsys.errors import BundleError
 from recsys.index.item_index import ItemIndex
 from recsys.model.ranking.ranker import Ranker
 from recsys.model.ranking.store import load_ranker
@@ -21,7 +22,7 @@ from recsys.model.store import load_retriever
 
 @dataclass(frozen=True)
 class Bundle:
-    """Arrays are indexed by item, row 0 being padding; the index's rows are the candidates in index order."""
+    """Arrays are indexed by item, row 0 being padding; the rows of an index are the candidates in index order."""
 
     path: Path
     content_id: str
@@ -36,6 +37,9 @@ class Bundle:
     known: NDArray[np.bool_]
     popularity: NDArray[np.int64]
     index: ItemIndex
+    """Of unit vectors."""
+    recommend_index: ItemIndex | None = None
+    """Of vectors as the trained score has them, where recommending may go through an index."""
     ranker: Ranker | None = None
 
 
@@ -56,9 +60,17 @@ def open_bundle(path: Path) -> Bundle:
         candidates=_array(directory, CANDIDATES),
         known=_array(directory, KNOWN),
         popularity=_array(directory, POPULARITY),
-        index=ItemIndex.from_bytes((directory / INDEX).read_bytes()),
+        index=_index(directory, SIMILAR),
+        recommend_index=_index(directory, RECOMMEND) if manifest.is_recommend_approximate else None,
         ranker=load_ranker(directory) if manifest.num_ranked else None,
     )
+
+
+def _index(directory: Path, name: str) -> ItemIndex:
+    try:
+        return ItemIndex.open(directory, name)
+    except ValueError as error:
+        raise BundleError(f"bundle {directory} is refused: its index {name!r}: {error}; publish it again") from None
 
 
 def _array(directory: Path, name: str) -> NDArray[Any]:

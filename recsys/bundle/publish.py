@@ -26,8 +26,9 @@ def publish(contents: BundleContents, workdir: Path, record: Record) -> Path:
 
 
 def _write(contents: BundleContents, directory: Path, record: Record) -> str:
-    manifest = json_bytes(contents.write(directory).model_dump(mode="json"))
-    described = json_bytes(record.model_dump(mode="json"))
+    written, lookups = contents.write(directory)
+    manifest = json_bytes(written.model_dump(mode="json"))
+    described = json_bytes(record.model_copy(update={"lookups": lookups}).model_dump(mode="json"))
     (directory / MANIFEST).write_bytes(manifest)
     (directory / RECORD).write_bytes(described)
     (directory / SEAL).write_bytes(seal_of(manifest, described))

@@ -10,7 +10,7 @@ from recsys.evaluation.audit.findings import AuditReport, Finding
 from recsys.evaluation.audit.intervention import audit_systems
 from recsys.evaluation.audit.rankings import audit_rankings
 from recsys.evaluation.config import EvaluationConfig, K
-from recsys.evaluation.outcome import RETRIEVER
+from recsys.evaluation.outcome import APPROXIMATE, RETRIEVER
 from recsys.evaluation.questions import Questions
 from recsys.evaluation.ranking import Ranking, rank
 from recsys.evaluation.systems import Contenders, DetailedScorer, Systems, systems_of
@@ -37,7 +37,7 @@ class Ranked:
         with tqdm(total=total, desc="evaluate", unit=" users", disable=None, leave=False) as bar:
             for key, system in systems.present.items():
                 scorers[key] = system(questions)
-                length = config.list_length if key == RETRIEVER else K
+                length = config.list_length if key in (RETRIEVER, APPROXIMATE) else K
                 rankings[key] = rank(questions, scorers[key], k=max(K, length), advance=bar.update)
         return cls(questions, systems, config, scorers, rankings)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from recsys.durable import sweep, write_bytes, write_json
+from recsys.evaluation.approximate import index_cost
 from recsys.evaluation.audit.data import audit_data
 from recsys.evaluation.audit.files import audit_files
 from recsys.evaluation.audit.findings import AuditReport, Finding, require_clean
@@ -77,6 +78,7 @@ def _evaluation(ranked: Ranked, protocol: Protocol, calibration: Calibration | N
         comparisons=resampled.comparisons(),
         segmentations=segment_results(segmentations(questions), ranks),
         target_popularity=float(np.mean(dataset.training_counts()[questions.targets])),
+        index_cost=index_cost(ranked.rankings),
         calibration_error=None if calibration is None else calibration.error,
         audit=audit,
     )

@@ -17,9 +17,10 @@ CLICKS, PREDICTIONS = "clicks.json", "predictions.parquet"
 REPORT = "report.html"
 SIGNIFICANT = 0.05
 """An adjusted p value below it is called a difference."""
-RETRIEVER, REFIT, RERANKED = "retriever", "refit", "reranked"
+RETRIEVER, APPROXIMATE, REFIT, RERANKED = "retriever", "approximate", "refit", "reranked"
 TITLES = {
     RETRIEVER: "retriever",
+    APPROXIMATE: "by the index",
     REFIT: "retriever, refit",
     RERANKED: "both stages",
     "covisitation": "Co-visitation",
@@ -28,6 +29,13 @@ TITLES = {
     "popular": "Popular",
 }
 """What each system is called in tables."""
+
+
+class IndexCost(Section):
+    """What share of the exact lists' first 10, and 100, items the index finds."""
+
+    recall_10: float
+    recall_100: float
 
 
 class Protocol(Section):
@@ -156,6 +164,8 @@ class Evaluation(Section):
     segmentations: tuple[Segmentation, ...]
     target_popularity: float
     """Mean number of training clicks on a target: what a recommended item's is to be held against."""
+    index_cost: IndexCost | None = None
+    """Where there is an index to recommend through."""
     calibration_error: float | None = None
     """Of the retriever's probabilities, expected; None where no list could be made of them."""
     audit: AuditReport

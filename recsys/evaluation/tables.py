@@ -1,7 +1,17 @@
 """An evaluation as lines to print."""
 
 from recsys.evaluation.config import K
-from recsys.evaluation.outcome import REFIT, RERANKED, RETRIEVER, TITLES, Comparison, Evaluation, Protocol, SystemResult
+from recsys.evaluation.outcome import (
+    APPROXIMATE,
+    REFIT,
+    RERANKED,
+    RETRIEVER,
+    TITLES,
+    Comparison,
+    Evaluation,
+    Protocol,
+    SystemResult,
+)
 
 SHOWN = (f"HR@{K}", f"NDCG@{K}", f"MRR@{K}")
 
@@ -33,13 +43,23 @@ def _figures(result: SystemResult) -> str:
 def _verdict(evaluation: Evaluation) -> list[str]:
     """The retriever against the best of the others."""
     metric = f"NDCG@{K}"
-    others = [key for key in evaluation.systems if key not in {RETRIEVER, REFIT, RERANKED}]
+    others = [key for key in evaluation.systems if key not in {RETRIEVER, APPROXIMATE, REFIT, RERANKED}]
     best = max(others, key=lambda key: evaluation.systems[key].metrics[metric].value)
     found = evaluation.comparison(RETRIEVER, best, metric)
     assert found is not None
     lines = [f"against    {TITLES[best]}, the best of the others: {_difference(found)}"]
-    both = evaluation.comparison(RETRIEVER, RERANKED, metric)
-    return [*lines, *([] if both is None else [f"           less {TITLES[RERANKED]}: {_difference(both)}"])]
+    for key in (RERANKED, APPROXIMATE):
+        other = evaluation.comparison(RETRIEVER, key, metric)
+        lines += [] if other is None else [f"           less {TITLES[key]}: {_difference(other)}"]
+    return [*lines, *_index_lines(evaluation)]
+
+
+def _index_lines(evaluation: Evaluation) -> list[str]:
+    cost = evaluation.index_cost
+    if cost is None:
+        return []
+    found = f"recall@10 {cost.recall_10:.4f}, recall@100 {cost.recall_100:.4f} of the retriever's exact lists"
+    return [f"index      {found}", f"           {evaluation.systems[APPROXIMATE].detail}"]
 
 
 def _difference(found: Comparison) -> str:

@@ -1,6 +1,8 @@
 """What of a workdir is evaluated, and audited, beside the baselines."""
 
-from recsys.evaluation.outcome import REFIT, RERANKED, RETRIEVER
+from recsys.evaluation.approximate import through_index
+from recsys.evaluation.config import K
+from recsys.evaluation.outcome import APPROXIMATE, REFIT, RERANKED, RETRIEVER
 from recsys.evaluation.systems import Contenders, System
 from recsys.evaluation.two_stage import SecondStage, TwoStageScores
 from recsys.model.ranking.store import load_ranker
@@ -17,7 +19,8 @@ def contenders(session: Session) -> Contenders:
     retriever = load_best(session.layout.product(Stage.TRAIN))
     refit = {REFIT: load_refit(session)} if session.config.training.refit else {}
     retrievers = {RETRIEVER: retriever, **refit}
-    return Contenders(retrievers) if session.config.ranker is None else _with_ranker(session, retrievers)
+    both = Contenders(retrievers) if session.config.ranker is None else _with_ranker(session, retrievers)
+    return _by_index(session, both) if session.config.recommend.approximate else both
 
 
 def contenders_without(session: Session, missing: set[Stage]) -> Contenders:
@@ -27,6 +30,13 @@ def contenders_without(session: Session, missing: set[Stage]) -> Contenders:
     retrievers = {RETRIEVER: load_best(session.layout.product(Stage.TRAIN))}
     has_ranker = session.config.ranker is not None and not missing & {Stage.RANK, Stage.BLEND}
     return _with_ranker(session, retrievers) if has_ranker else Contenders(retrievers)
+
+
+def _by_index(session: Session, exact: Contenders) -> Contenders:
+    retriever = exact.retrievers[RETRIEVER]
+    system = through_index(retriever, session.config.index, num_found=max(K, session.config.evaluation.list_length))
+    told_time = {APPROXIMATE} if retriever.config.reads_query_time else set()
+    return Contenders(exact.retrievers, {APPROXIMATE: system, **exact.others}, exact.others_told_time | told_time)
 
 
 def _with_ranker(session: Session, retrievers: dict[str, Retriever]) -> Contenders:

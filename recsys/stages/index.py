@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from recsys.bundle.contents import BundleContents, Ranked
-from recsys.bundle.manifest import Record, verify
+from recsys.bundle.contents import SIMILAR, BundleContents, Indexed, Ranked
+from recsys.bundle.manifest import RECORD, Record, verify
 from recsys.bundle.publish import publish
 from recsys.config import resolved
 from recsys.data.dataset import Dataset, open_dataset
 from recsys.errors import BundleError
+from recsys.index.effort import Statement
+from recsys.index.item_index import STATEMENT
 from recsys.model.ranking.store import load_ranker
 from recsys.stages.blend import read_blend
 from recsys.stages.record import Stage
@@ -28,9 +30,11 @@ class Published:
     pointer: Path
     example_item: str
     """The most clicked item, to look things up with."""
+    lookups: str
+    """What the index of `recsys similar` is and how fast it was when it was made."""
 
     def lines(self) -> list[str]:
-        return [f"Bundle: {self.bundle}"]
+        return [f"Bundle: {self.bundle}", f"  lookups: {self.lookups}"]
 
 
 def index(session: Session) -> Published:
@@ -41,7 +45,7 @@ def index(session: Session) -> Published:
             bundle = publish(_contents(session), session.config.workdir, _record(session))
         session.tracker.log_artifact(bundle, "bundle")
     dataset = open_dataset(session.layout.product(Stage.PREPARE))
-    return Published(pointer.parent / pointer.readlink(), pointer, _most_clicked(dataset))
+    return Published(pointer.parent / pointer.readlink(), pointer, _most_clicked(dataset), _lookups(pointer))
 
 
 def _is_sound(session: Session, pointer: Path) -> bool:
@@ -71,6 +75,7 @@ def _contents(session: Session) -> BundleContents:
         config=config,
         metrics=json.loads(session.layout.product(Stage.EVALUATE).read_text(encoding="utf-8")),
         ranked=_ranked(session),
+        indexed=Indexed(session.config.index, session.config.recommend.approximate, session.tell),
     )
 
 
@@ -88,6 +93,12 @@ def _record(session: Session) -> Record:
         trained=session.record.stages[Stage.TRAIN].finished,
         mlflow_run=session.tracker.run_id,
     )
+
+
+def _lookups(bundle: Path) -> str:
+    statement = Statement.read(bundle / f"{SIMILAR}.{STATEMENT}", remedy="run `recsys index` again")
+    times = Record.read(bundle / RECORD, remedy="run `recsys index` again").lookups
+    return statement.line() + ("" if times is None else f"; {times.line()}")
 
 
 def _most_clicked(dataset: Dataset) -> str:

@@ -89,10 +89,11 @@ def inputs(stage: Stage, config: RunConfig, layout: Layout) -> dict[str, str]:
         case Stage.BLEND:
             settings = _of_recommend(config, "candidates", "blend", "exclude_seen")
         case Stage.EVALUATE:
-            settings = _of_recommend(config, "exclude_seen") | _named("evaluation", config.evaluation)
+            settings = _of_recommend(config, "exclude_seen", "approximate") | _named("evaluation", config.evaluation)
+            settings |= _named("index", config.index) if config.recommend.approximate else {}
             settings |= _of_recommend(config, "candidates") if config.ranker is not None else {}
         case Stage.INDEX:
-            settings = _named("index", config.index)
+            settings = _named("index", config.index) | _of_recommend(config, "approximate")
             settings |= _of_recommend(config, "candidates") if config.ranker is not None else {}
         case Stage.RECOMMEND:
             settings = _named("recommend", config.recommend)

@@ -27,7 +27,6 @@ NAMES = [
     "feature0.labels.offsets.npy",
     "feature0.values.npy",
     "features.json",
-    "index.faiss",
     "item_vectors.npy",
     "items.bytes.npy",
     "items.offsets.npy",
@@ -39,6 +38,8 @@ NAMES = [
     "retriever.json",
     "retriever.safetensors",
     *FRAME[2:],
+    "similar.index.json",
+    "similar.vectors.npy",
     "titles.bytes.npy",
     "titles.offsets.npy",
 ]
@@ -68,7 +69,7 @@ def no_parser(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(np, "load", parsed)
     monkeypatch.setattr(opened, "load_retriever", parsed)
-    monkeypatch.setattr(ItemIndex, "from_bytes", parsed)
+    monkeypatch.setattr(ItemIndex, "open", parsed)
     monkeypatch.setattr(Features, "open", parsed)
     monkeypatch.setattr(BaseModel, "model_validate_json", classmethod(only_manifests))
 
@@ -172,8 +173,8 @@ def test_a_name_that_leads_out_of_the_bundle_is_refused(bundle: Path) -> None:
 
 
 def test_a_later_format_is_refused(bundle: Path) -> None:
-    bundle = resealed(bundle, lambda text: text.replace('"format_version": 4', '"format_version": 5'))
-    with pytest.raises(BundleError, match=r"manifest\.json has format_version 5, this library reads 4"):
+    bundle = resealed(bundle, lambda text: text.replace('"format_version": 5', '"format_version": 6'))
+    with pytest.raises(BundleError, match=r"manifest\.json has format_version 6, this library reads 5"):
         open_bundle(bundle)
 
 

@@ -1,0 +1,66 @@
+"""What a benchmark of lookups found."""
+
+from recsys.benchmark.results import Measurement
+from recsys.index.effort import Effort, Statement
+from recsys.section import Section
+
+
+class LookupRow(Section):
+    """One way to search, so many queries at a time."""
+
+    name: str
+    batch: int
+    queries_per_second: float
+    """Of the median call."""
+    milliseconds: dict[str, float]
+    """Of a call, by percentile."""
+    recall: float
+    """Of the 10 exact neighbours."""
+
+
+class KindPoint(Section):
+    kind: str
+    effort: Effort
+    recall: float
+    speed: float
+    """Queries a second, in one batch."""
+
+
+class SingleLookup(Section):
+    """Milliseconds (p50) of `recommender.similar`, and of FAISS's own search for the item's vector."""
+
+    similar: float
+    faiss_alone: float
+
+    def line(self) -> str:
+        more = 1e3 * (self.similar - self.faiss_alone)
+        return f"recommender.similar {self.similar:.3f} ms, FAISS alone {self.faiss_alone:.3f} ms: {more:.0f} us more"
+
+
+class LookupBenchmark(Measurement):
+    vectors: str
+    statement: Statement
+    build_seconds: float
+    build_mb: float | None
+    """By how much the process grew meanwhile, the index included."""
+    searches: tuple[LookupRow, ...]
+    single: SingleLookup | None = None
+    """Of a bundle."""
+    kinds: tuple[KindPoint, ...] = ()
+
+    def rows(self) -> list[tuple[str, str]]:
+        grown = "" if self.build_mb is None else f", {self.build_mb:,.0f} MB more memory at the peak"
+        single = [] if self.single is None else [("one lookup", self.single.line())]
+        return [
+            ("vectors", self.vectors),
+            ("index", self.statement.line()),
+            ("built", f"in {self.build_seconds:.1f} s{grown}"),
+            *((f"{row.name}, {row.batch} at a time", _told(row)) for row in self.searches),
+            *single,
+            *super().rows(),
+        ]
+
+
+def _told(row: LookupRow) -> str:
+    latencies = ", ".join(f"{name} {value:.3f}" for name, value in row.milliseconds.items())
+    return f"{row.queries_per_second:>10,.0f} queries/s; {latencies} ms; recall@10 {row.recall:.4f}"

@@ -1,0 +1,78 @@
+"""Exact search by FAISS, one query or a few; many at a time are `topk`'s matter.
+
+FAISS leaves open which of equal scores it returns, and its scores depend on where a row lies. So a few more than k are
+fetched and scored again; where the last of those might tie with what was not fetched, everything is.
+"""
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.index.selection import Selection
+from recsys.index.selector import selector_of
+from recsys.index.vectors import Float32, Int64, Rows, ranked
+
+# How many more are fetched than are asked for, and by how much a score of two unit vectors may be off.
+MARGIN = 8
+TOLERANCE = 4e-6
+
+
+class Flat:
+    """All rows of a table, compared with each query. `longest` is the length of the longest row."""
+
+    def __init__(self, vectors: Float32) -> None:
+        self.vectors = vectors
+        self.longest = float(np.sqrt(np.einsum("nd,nd->n", vectors, vectors).max()))
+
+    def search(self, queries: Float32, k: int, selection: Selection | None = None) -> Rows:
+        """The k rows of largest inner product with each query, ties by row; there are k that may be found."""
+        if selection is not None and selection.is_allowed and 4 * len(selection.rows) <= len(self.vectors):
+            rows = np.unique(selection.rows)
+            best = Flat(self.vectors[rows]).search(queries, k)
+            return Rows(np.where(best.found, rows[best.rows], 0), best.scores, best.found)
+        num = min(k + MARGIN, len(self.vectors))
+        return self.settled(queries, *self._nearest(queries, num, selection), k, selection)
+
+    def settled(
+        self, queries: Float32, scores: Float32, candidates: Int64, k: int, selection: Selection | None = None
+    ) -> Rows:
+        """The same, of more than k candidates that an exact search found with about these scores, the best first."""
+        best = ranked(queries, self.vectors, candidates, k)
+        for query in np.flatnonzero(self._is_open(queries, best, scores)):
+            again = self._among_all(queries[query], k, selection)
+            best.rows[query], best.scores[query], best.found[query] = again.rows[0], again.scores[0], again.found[0]
+        return best
+
+    def _nearest(self, queries: Float32, num: int, selection: Selection | None) -> tuple[Float32, Int64]:
+        scores = np.empty((len(queries), num), np.float32)
+        rows = np.empty((len(queries), num), np.int64)
+        selector = None if selection is None else selector_of(selection, len(self.vectors))
+        faiss.knn_inner_product(
+            faiss.swig_ptr(queries),
+            faiss.swig_ptr(self.vectors),
+            self.vectors.shape[1],
+            len(queries),
+            len(self.vectors),
+            num,
+            faiss.swig_ptr(scores),
+            faiss.swig_ptr(rows),
+            selector,
+        )
+        return scores, rows
+
+    def _slack(self, queries: Float32) -> NDArray[np.float64]:
+        return TOLERANCE * self.longest * np.linalg.norm(queries.astype(np.float64), axis=-1)
+
+    def _is_open(self, queries: Float32, best: Rows, scores: Float32) -> NDArray[np.bool_]:
+        """[queries] whether a row that was not fetched may be one of the k best."""
+        if scores.shape[1] == len(self.vectors):
+            return np.zeros(len(queries), np.bool_)
+        return ~best.found[:, -1] | ~(scores[:, -1] < best.scores[:, -1] - self._slack(queries))
+
+    def _among_all(self, query: Float32, k: int, selection: Selection | None) -> Rows:
+        allowed = np.ones(len(self.vectors), np.bool_) if selection is None else selection.mask(len(self.vectors))
+        with np.errstate(over="ignore", invalid="ignore"):
+            scores = np.where(allowed, self.vectors @ query, np.float32(-np.inf))
+        least = np.partition(scores, len(scores) - k)[len(scores) - k]
+        may_be_best = allowed & ~(scores < least - self._slack(query))
+        return ranked(query[None], self.vectors, np.flatnonzero(may_be_best)[None], k)
