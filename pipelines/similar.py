@@ -31,15 +31,15 @@ def similar(  # noqa: PLR0913 - what a user may say
     from recsys import load
     from recsys.offline.neighbours import write_neighbours
 
+    if every is not None and items:
+        raise ConfigError(f"--all is of every item: leave {' '.join(items)} out, or leave --all out")
+    if every is None and not items:
+        raise ConfigError("name items to look up, or write every item's neighbours with --all FILE")
     opened, is_exact = load(bundle), index == "exact"
     if every is not None:
-        if items:
-            raise ConfigError(f"--all is of every item: leave {' '.join(items)} out, or leave --all out")
         show(write_neighbours(opened, every, k=k, exact=is_exact))
         return
     wanted = [opened.parse_item(text) for text in items or ()]
-    if not wanted:
-        raise ConfigError("name items to look up, or write every item's neighbours with --all FILE")
     if together:
         answers = [(wanted, opened.similar_to_all(wanted, k=k, exact=is_exact))]
     else:

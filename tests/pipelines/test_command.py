@@ -74,7 +74,7 @@ def test_the_users_mistake_is_exit_2_and_one_message(home):
     ("arguments", "told"),
     [
         (["train"], "Missing argument 'CONFIG'"),
-        (["similar", "run/bundle"], "Missing argument 'ITEM'"),
+        (["similar", "run/bundle"], "name items to look up"),
         (["trian", "my.yaml"], "No such command 'trian'"),
         (["train", "my.yaml", "--restrat"], "No such option"),
         (["similar", "run/bundle", "i1", "--k", "many"], "Invalid value for '--k'"),
