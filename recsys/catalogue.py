@@ -28,6 +28,9 @@ class Catalogue:
     def title(self, index: int) -> str | None:
         return None if self._titles is None else self._titles.of(int(index))
 
+    def titles(self, indices: NDArray[np.int64]) -> list[str | None]:
+        return [None] * len(indices) if self._titles is None else self._titles.take(indices)
+
     def features(self, index: int) -> dict[str, list[str]]:
         """What the log's item table says of an item, by column; a column without a value is left out."""
         told = {}

@@ -54,8 +54,7 @@ class Lookups:
         found = self._search(self._units(items), k + 1, selection, exact)
         rows = self._rows[items]
         if len(items) == 1:
-            others = found.rows[0] != rows[0]
-            keep = np.flatnonzero(others)[None, :k]
+            keep = (found.rows[0] != rows[0]).nonzero()[0][None, :k]
         else:
             keep = np.argsort(found.rows == rows[:, None], axis=1, kind="stable")[:, :k]
         return self._nearest(found.columns(keep))
@@ -83,7 +82,8 @@ class Lookups:
 
     def _units(self, items: Int64) -> Float32:
         """Of candidates the very rows of the index, and with them its scores."""
-        return unit_rows(self._vectors[items])
+        rows = self._rows[items]
+        return self._index.vectors[rows] if (rows >= 0).all() else unit_rows(self._vectors[items])
 
     def _rows_of(self, items: Int64) -> Int64:
         rows: NDArray[np.int64] = self._rows[items]

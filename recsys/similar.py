@@ -104,13 +104,11 @@ class SimilarItems:
         return self.lookups.selection(*told)
 
     def _neighbours(self, found: Nearest) -> list[list[Neighbour]]:
-        return [
-            [
-                Neighbour(item, score, self.catalogue.title(index))
-                for item, index, score in zip(self.catalogue.ids(own[own > 0]), own, scores.tolist(), strict=False)
-            ]
-            for own, scores in zip(found.items, found.scores, strict=True)
-        ]
+        return [self._list(items[items > 0], scores) for items, scores in zip(found.items, found.scores, strict=True)]
+
+    def _list(self, items: NDArray[np.int64], scores: NDArray[np.float32]) -> list[Neighbour]:
+        told = zip(self.catalogue.ids(items), scores.tolist(), self.catalogue.titles(items), strict=False)
+        return [Neighbour(*each) for each in told]
 
 
 def checked_k(k: int) -> int:

@@ -13,13 +13,14 @@ import torch
 from tqdm import tqdm
 
 from recsys.benchmark.kinds import points_of
-from recsys.benchmark.lookup_results import LookupBenchmark, LookupRow, SingleLookup
+from recsys.benchmark.lookup_results import FilterRow, LookupBenchmark, LookupRow, SingleLookup
 from recsys.benchmark.machine import LoadMeter, forget_peak_memory, peak_memory
 from recsys.benchmark.results import Setting
 from recsys.benchmark.vectors import Looked
 from recsys.index.build import build_index
 from recsys.index.config import ApproximateIndex, IndexConfig
 from recsys.index.item_index import ItemIndex
+from recsys.index.selection import Selection
 from recsys.index.trial import Trial
 from recsys.index.vectors import Float32, Int64, unit_rows
 from recsys.lookups import search_exactly_in_batches
@@ -29,6 +30,7 @@ BATCHES = (1, 16, 256)
 K = 10
 ROUNDS = 3
 ROUND_SECONDS, MOST_CALLS, SINGLE_CALLS = 1.0, 400, 2_000
+SHARES, FILTERED = (0.01, 0.1, 0.9), 200
 Search = Callable[[Float32], Int64]
 
 
@@ -62,6 +64,7 @@ def benchmark_lookups(
         build_seconds=build_seconds,
         build_mb=None if before is None or after is None else after - before,
         searches=tuple(searches),
+        filters=tuple(_filtered(index, looked.queries, share) for share in SHARES),
         single=None if looked.opened is None else _single(looked.opened),
         kinds=tuple(points_of(Trial.of(looked.vectors), kinds, tell=tell)) if kinds else (),
     )
@@ -84,6 +87,23 @@ def contenders(index: ItemIndex) -> list[Contender]:
         Contender(f"FAISS {name}", lambda queries: structure.candidates(queries, num, effort.visited)[:, :K]),
         *both,
     ]
+
+
+def _filtered(index: ItemIndex, queries: Float32, share: float) -> FilterRow:
+    allowed = np.flatnonzero(np.random.default_rng(0).random(len(index.vectors)) < share)
+    selection, asked = Selection.only(allowed), queries[:FILTERED]
+    seconds, found = [], []
+    for query in np.split(asked, len(asked)):
+        began = time.perf_counter()
+        found.append(index.search(query, K, selection=selection))
+        seconds.append(time.perf_counter() - began)
+    exact = index.search_with(None, asked, K, selection=selection).rows
+    return FilterRow(
+        allowed=share,
+        queries_per_second=1 / float(np.median(seconds)),
+        recall=_recall(np.concatenate([one.rows for one in found]), exact),
+        are_full=all(one.found.all() and one.rows.shape[1] == min(K, len(allowed)) for one in found),
+    )
 
 
 def _single(opened: Recommender) -> SingleLookup:

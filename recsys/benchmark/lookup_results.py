@@ -18,6 +18,22 @@ class LookupRow(Section):
     """Of the 10 exact neighbours."""
 
 
+class FilterRow(Section):
+    """Queries one at a time, of which only a random share of the rows may be found."""
+
+    allowed: float
+    queries_per_second: float
+    """Of the median call."""
+    recall: float
+    """Of the 10 nearest of what is allowed."""
+    are_full: bool
+    """Whether every list had 10."""
+
+    def line(self) -> str:
+        full = "every list full" if self.are_full else "SHORT LISTS"
+        return f"{self.queries_per_second:>10,.0f} queries/s; recall@10 {self.recall:.4f}; {full}"
+
+
 class KindPoint(Section):
     kind: str
     effort: Effort
@@ -44,6 +60,7 @@ class LookupBenchmark(Measurement):
     build_mb: float | None
     """By how much the process grew meanwhile, the index included."""
     searches: tuple[LookupRow, ...]
+    filters: tuple[FilterRow, ...]
     single: SingleLookup | None = None
     """Of a bundle."""
     kinds: tuple[KindPoint, ...] = ()
@@ -56,6 +73,7 @@ class LookupBenchmark(Measurement):
             ("index", self.statement.line()),
             ("built", f"in {self.build_seconds:.1f} s{grown}"),
             *((f"{row.name}, {row.batch} at a time", _told(row)) for row in self.searches),
+            *((f"{row.allowed:.0%} allowed, 1 at a time", row.line()) for row in self.filters),
             *single,
             *super().rows(),
         ]

@@ -23,10 +23,9 @@ class Texts:
 
     @classmethod
     def open(cls, directory: Path, name: str) -> "Texts":
-        return cls(
-            np.load(directory / f"{name}.bytes.npy", mmap_mode="r"),
-            np.load(directory / f"{name}.offsets.npy", mmap_mode="r"),
-        )
+        # as plain arrays, of which a piece is taken in a tenth of the time
+        parts = (np.asarray(np.load(directory / f"{name}.{part}.npy", mmap_mode="r")) for part in ("bytes", "offsets"))
+        return cls(*parts)
 
     def save(self, directory: Path, name: str) -> None:
         np.save(directory / f"{name}.bytes.npy", self.data)
@@ -40,6 +39,11 @@ class Texts:
 
     def __getitem__(self, number: int) -> str:
         return self.encoded(number).decode()
+
+    def take(self, numbers: NDArray[np.integer]) -> list[str]:
+        """The texts of these numbers, in fewer steps than one by one."""
+        starts, ends, data = self.offsets[numbers].tolist(), self.offsets[numbers + 1].tolist(), self.data.data
+        return [str(data[start:end], "utf-8") for start, end in zip(starts, ends, strict=True)]
 
     def encoded(self, number: int) -> bytes:
         """The text's UTF-8 bytes, whose order is the order of code points."""

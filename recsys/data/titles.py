@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from recsys.data.texts import Texts
 
 FILE = "titles"
@@ -21,6 +24,9 @@ class Titles:
 
     def save(self, directory: Path) -> None:
         self.texts.save(directory, FILE)
+
+    def take(self, item_indices: NDArray[np.integer]) -> list[str | None]:
+        return [text or None for text in self.texts.take(item_indices)]
 
     def of(self, item_index: int) -> str | None:
         return self.texts[item_index] or None

@@ -70,8 +70,10 @@ class NumberVocabulary(Vocabulary):
     """Ids that are numbers, kept in their own type."""
 
     def __init__(self, ids: NDArray[np.generic]) -> None:
-        self.ids = ids
+        self.ids = np.asarray(ids)
         self.id_type = ids.dtype.name
+        limits = None if ids.dtype.kind == "f" else np.iinfo(self.id_type)
+        self._limits = None if limits is None else (limits.min, limits.max)
 
     def save(self, directory: Path, name: str) -> None:
         np.save(directory / f"{name}.npy", self.ids)
@@ -80,7 +82,7 @@ class NumberVocabulary(Vocabulary):
         return len(self.ids)
 
     def ids_of(self, indices: Iterable[int]) -> list[ItemId]:
-        found: list[ItemId] = self.ids[np.fromiter(indices, dtype=np.int64) - 1].tolist()
+        found: list[ItemId] = self.ids[_array(indices) - 1].tolist()
         return found
 
     def accepts(self, external_id: ItemId) -> bool:
@@ -89,10 +91,8 @@ class NumberVocabulary(Vocabulary):
         return isinstance(external_id, int | np.integer) and not isinstance(external_id, bool)
 
     def _find(self, external_id: ItemId) -> int:
-        if self.ids.dtype.kind != "f":
-            limits = np.iinfo(self.id_type)
-            if not limits.min <= int(external_id) <= limits.max:
-                return PADDING
+        if self._limits is not None and not self._limits[0] <= int(external_id) <= self._limits[1]:
+            return PADDING
         place = int(np.searchsorted(self.ids, self.ids.dtype.type(external_id)))
         return place + 1 if place < len(self) and self.ids[place] == external_id else PADDING
 
@@ -112,7 +112,7 @@ class TextVocabulary(Vocabulary):
         return len(self.texts)
 
     def ids_of(self, indices: Iterable[int]) -> list[ItemId]:
-        return [self.texts[int(index) - 1] for index in indices]
+        return [*self.texts.take(_array(indices) - 1)]
 
     def accepts(self, external_id: ItemId) -> bool:
         return isinstance(external_id, str)
@@ -121,3 +121,9 @@ class TextVocabulary(Vocabulary):
         wanted = str(external_id).encode(errors="surrogatepass")
         place = bisect_left(range(len(self)), wanted, key=self.texts.encoded)
         return place + 1 if place < len(self) and self.texts.encoded(place) == wanted else PADDING
+
+
+def _array(indices: Iterable[int]) -> NDArray[np.int64]:
+    if isinstance(indices, np.ndarray):
+        return indices.astype(np.int64, copy=False)
+    return np.fromiter(indices, dtype=np.int64)

@@ -61,7 +61,7 @@ class Flat:
         return scores, rows
 
     def _slack(self, queries: Float32) -> NDArray[np.float64]:
-        return TOLERANCE * self.longest * np.linalg.norm(queries.astype(np.float64), axis=-1)
+        return TOLERANCE * self.longest * np.sqrt(np.einsum("...d,...d->...", queries, queries, dtype=np.float64))
 
     def _is_open(self, queries: Float32, best: Rows, scores: Float32) -> NDArray[np.bool_]:
         """[queries] whether a row that was not fetched may be one of the k best."""

@@ -40,6 +40,8 @@ def ranked(queries: Float32, vectors: Float32, candidates: Int64, k: int) -> Row
     A score is a function of the two vectors and of nothing else, which a matrix product's is not: so equal vectors
     tie, and who found a candidate does not matter.
     """
+    if len(queries) == 1:
+        return _ranked_alone(queries[0], vectors, candidates[0], k)
     step = max(1, GATHERED // max(1, candidates.shape[1] * vectors.shape[1]))
     parts = [
         _ranked(queries[first : first + step], vectors, candidates[first : first + step], k)
@@ -51,6 +53,19 @@ def ranked(queries: Float32, vectors: Float32, candidates: Int64, k: int) -> Row
         nothing = np.zeros((0, min(k, candidates.shape[1])), np.int64)
         return Rows(nothing, nothing.astype(np.float32), nothing.astype(np.bool_))
     return Rows(*(np.concatenate(column) for column in zip(*((p.rows, p.scores, p.found) for p in parts), strict=True)))
+
+
+def _ranked_alone(query: Float32, vectors: Float32, candidates: Int64, k: int) -> Rows:
+    """Of one query in a third of the time: a lookup is a matter of microseconds."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        scores = (vectors.take(candidates, axis=0) * query).sum(axis=1)
+    found = np.isfinite(scores)
+    found &= candidates >= 0
+    if not found.all():
+        scores[~found] = -np.inf
+        candidates = np.where(found, candidates, 0)
+    best = np.lexsort((candidates, -scores))[:k]
+    return Rows(candidates[None, best], scores[None, best], found[None, best])
 
 
 def _ranked(queries: Float32, vectors: Float32, candidates: Int64, k: int) -> Rows:

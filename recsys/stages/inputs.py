@@ -89,15 +89,20 @@ def inputs(stage: Stage, config: RunConfig, layout: Layout) -> dict[str, str]:
         case Stage.BLEND:
             settings = _of_recommend(config, "candidates", "blend", "exclude_seen")
         case Stage.EVALUATE:
-            settings = _of_recommend(config, "exclude_seen", "approximate") | _named("evaluation", config.evaluation)
-            settings |= _named("index", config.index) if config.recommend.approximate else {}
+            settings = _of_recommend(config, "exclude_seen") | _named("evaluation", config.evaluation)
+            settings |= _named("index", config.index) | _approximate(config) if config.recommend.approximate else {}
             settings |= _of_recommend(config, "candidates") if config.ranker is not None else {}
         case Stage.INDEX:
-            settings = _named("index", config.index) | _of_recommend(config, "approximate")
+            settings = _named("index", config.index) | _approximate(config)
             settings |= _of_recommend(config, "candidates") if config.ranker is not None else {}
         case Stage.RECOMMEND:
             settings = _named("recommend", config.recommend)
     return {**products, **settings}
+
+
+def _approximate(config: RunConfig) -> dict[str, str]:
+    """Nothing where it is not asked for, so that what was made before one could ask is not stale."""
+    return _of_recommend(config, "approximate") if config.recommend.approximate else {}
 
 
 def output(stage: Stage, layout: Layout) -> str | None:

@@ -40,6 +40,8 @@ def test_lists_are_measured_beside_the_exact_search_and_faiss(tmp_path):
     assert rows["exact", 256].recall == 1.0
     assert rows["FAISS flat", 256].recall > 0.999
     assert all(row.milliseconds["p50"] <= row.milliseconds["p99"] for row in rows.values())
+    assert [(row.allowed, row.are_full) for row in found.benchmark.filters] == [(0.01, True), (0.1, True), (0.9, True)]
+    assert all(row.recall > 0.97 for row in found.benchmark.filters)
     kept = json.loads((tmp_path / "benchmark/lookup.json").read_text())
     assert kept["statement"]["kind"] == "ivf"
     assert {point["kind"] for point in kept["kinds"]} == {"ivf", "sq"}
