@@ -1,4 +1,4 @@
-"""`recsys benchmark train|rank|recommend CONFIG [key=value ...]`, `recsys benchmark lookup BUNDLE|VECTORS`"""
+"""`recsys benchmark train|rank|recommend CONFIG [key=value ...]`, `recsys benchmark lookup|serve BUNDLE`"""
 
 from pathlib import Path
 from typing import Annotated
@@ -67,10 +67,32 @@ def lookup(
 ) -> None:
     """Nearest items: queries/s and recall of an index, of the exact search and of FAISS alone, on the same vectors."""
     from recsys.benchmark.lookup_command import measure_lookups
+
+    show(
+        measure_lookups(
+            str(_bundle(source)), kind=kind, kinds=[name for name in kinds.split(",") if name], out=out, tell=tell
+        )
+    )
+
+
+@benchmark.command()
+def serve(
+    source: Annotated[str, typer.Argument(metavar="CONFIG|BUNDLE", help="A configuration, or a bundle's directory.")],
+    seconds: Seconds = 10.0,
+    out: Annotated[Path, typer.Option(help="The directory of benchmark/serve.json.")] = Path(),
+) -> None:
+    """A server under load: requests/s and latencies, beside a bare route of the same server as the limit."""
+    from recsys.benchmark.commands import Measured
+    from recsys.benchmark.serve import benchmark_serving
+
+    found = benchmark_serving(_bundle(source), seconds=seconds, tell=tell)
+    show(Measured(found, found.write(out, "serve")))
+
+
+def _bundle(source: str) -> Path:
     from recsys.config import load_config
 
-    bundle = str(load_config(source).workdir / "bundle") if source.endswith((".yaml", ".yml")) else source
-    show(measure_lookups(bundle, kind=kind, kinds=[name for name in kinds.split(",") if name], out=out, tell=tell))
+    return load_config(source).workdir / "bundle" if source.endswith((".yaml", ".yml")) else Path(source)
 
 
 if __name__ == "__main__":

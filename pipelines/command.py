@@ -13,6 +13,7 @@ from pipelines.prepare import prepare
 from pipelines.rank import rank
 from pipelines.recommend import recommend
 from pipelines.run import run
+from pipelines.serve import serve
 from pipelines.similar import similar
 from pipelines.simulate import simulate
 from pipelines.train import train
@@ -25,7 +26,22 @@ app = typer.Typer(
     help="A click log in, recommendations out.",
     epilog="Start with: recsys run configs/quickstart.yaml",
 )
-for command in (run, prepare, train, rank, blend, tune, evaluate, audit, index, recommend, compare, similar, simulate):
+for command in (
+    run,
+    prepare,
+    train,
+    rank,
+    blend,
+    tune,
+    evaluate,
+    audit,
+    index,
+    recommend,
+    compare,
+    similar,
+    serve,
+    simulate,
+):
     app.command()(command)
 app.add_typer(benchmark, name="benchmark")
 

@@ -1,5 +1,6 @@
 """`recsys similar BUNDLE ITEM... [--k 10] [--together] [--json]`, or `recsys similar BUNDLE --all FILE`"""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def similar(  # noqa: PLR0913 - what a user may say
-    bundle: Annotated[str, typer.Argument(metavar="BUNDLE", help="A bundle's directory, such as runs/mine/bundle.")],
+    bundle: Annotated[
+        str,
+        typer.Argument(metavar="BUNDLE", help="A bundle's directory, such as runs/mine/bundle; with --url, an item."),
+    ],
     items: Annotated[list[str] | None, typer.Argument(metavar="ITEM", help="Ids of items.", show_default=False)] = None,
     k: Annotated[int, typer.Option(help="How many neighbours of each.")] = 10,
     together: Annotated[bool, typer.Option("--together", help="One list: nearest to the mean of all.")] = False,
@@ -26,8 +30,14 @@ def similar(  # noqa: PLR0913 - what a user may say
     index: Annotated[
         Literal["bundle", "exact"], typer.Option(help="The bundle's index, or a comparison with every item.")
     ] = "bundle",
+    url: Annotated[
+        str | None, typer.Option(help="Of a server: `recsys similar --url http://localhost:8000 ITEM...`")
+    ] = None,
 ) -> None:
     """Prints each item's nearest items by cosine, with titles and features."""
+    if url is not None:
+        _ask_server(url, [bundle, *(items or ())], k)
+        return
     from recsys import load
     from recsys.offline.neighbours import write_neighbours
 
@@ -50,6 +60,18 @@ def similar(  # noqa: PLR0913 - what a user may say
         return
     for asked, neighbours in answers:
         show_table(f"Nearest to {', '.join(map(opened.name_of, asked))}", *_table(opened, neighbours))
+
+
+def _ask_server(url: str, items: Sequence[str], k: int) -> None:
+    from recsys import Client
+
+    client = Client(url, token=os.environ.get("RECSYS_TOKEN"))
+    for item in items:
+        rows = [
+            [str(rank), str(found.item), found.title or "", f"{found.score:.3f}"]
+            for rank, found in enumerate(client.similar(item, k=k), start=1)
+        ]
+        show_table(f"Nearest to {item}", ["rank", "item", "title", "cosine"], rows)
 
 
 def _table(opened: "Recommender", neighbours: "list[Neighbour]") -> tuple[list[str], list[list[str]]]:

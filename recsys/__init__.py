@@ -18,9 +18,19 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from recsys.recommender import Recommender
+    from recsys.serving.client import Client as Client
 
-__all__ = ["__version__", "fit", "load"]
+__all__ = ["Client", "__version__", "fit", "load"]
 __version__ = version("recsys")
+
+
+def __getattr__(name: str) -> object:
+    """`recsys.Client`, imported when somebody wants it."""
+    if name == "Client":
+        from recsys.serving.client import Client
+
+        return Client
+    raise AttributeError(f"module 'recsys' has no attribute {name!r}")
 
 
 def fit(

@@ -112,18 +112,27 @@ class Recommender(SimilarItems):
         exclude_seen: bool = True,
         allow: Sequence[ItemId] | None = None,
         deny: Sequence[ItemId] | None = None,
+        rerank: bool = True,
     ) -> list[list[Recommendation]]:
-        """`recommend` for each history, in fewer steps."""
+        """`recommend` for each history, in fewer steps; `rerank` is whether a ranker, if there is one, has its say."""
         clicks = replace(
             Clicks.of([self.catalogue.indices(history) for history in histories]),
             times=None if times is None else _times_of(histories, times),
             asked=None if asked is None else _asked_of(histories, asked),
         )
-        lists = self.lists(clicks, k=k, exclude_seen=exclude_seen, candidates=self.candidates(allow, deny))
-        return [self._recommendations(lists, row) for row in range(len(clicks))]
+        candidates = self.candidates(allow, deny)
+        lists = self.lists(clicks, k=k, exclude_seen=exclude_seen, candidates=candidates, rerank=rerank)
+        source = self.source if rerank else "retriever"
+        return [self._recommendations(lists, row, source) for row in range(len(clicks))]
 
     def lists(
-        self, clicks: Clicks, *, k: int, exclude_seen: bool, candidates: NDArray[np.bool_] | None = None
+        self,
+        clicks: Clicks,
+        *,
+        k: int,
+        exclude_seen: bool,
+        candidates: NDArray[np.bool_] | None = None,
+        rerank: bool = True,
     ) -> Lists:
         """The same in item indices of the bundle; [items + 1] `candidates` are some of the bundle's own."""
         popular = self._popular if candidates is None else self._popular[candidates[self._popular]]
@@ -132,8 +141,9 @@ class Recommender(SimilarItems):
         vectors = self.user_vectors(known)
         seen = Exclusions(torch.from_numpy(clicks.items.astype(np.int64)), torch.from_numpy(clicks.offsets))
         exclusions = seen if exclude_seen else None
-        best = self._retrieved(vectors, min(self._num_found(k), len(self._popular)), candidates, exclusions)
-        if self._rerank is not None:
+        num_found = min(self._num_found(k) if rerank else k, len(self._popular))
+        best = self._retrieved(vectors, num_found, candidates, exclusions)
+        if self._rerank is not None and rerank:
             best = self._rerank(known, best, num_ranked)
         items, scores = best.indices_UK.cpu().numpy(), best.scores_UK.cpu().numpy()
         is_popular = known.counts == 0
@@ -188,9 +198,9 @@ class Recommender(SimilarItems):
         is_known = self.bundle.known[self.catalogue.indices(history)]
         return [item for item, known in zip(history, is_known, strict=True) if not known]
 
-    def _recommendations(self, lists: Lists, row: int) -> list[Recommendation]:
+    def _recommendations(self, lists: Lists, row: int, stage: Source) -> list[Recommendation]:
         items = lists.items[row][lists.items[row] != PADDING]
-        source: Source = "popular" if lists.is_popular[row] else self.source
+        source: Source = "popular" if lists.is_popular[row] else stage
         return [
             Recommendation(item, float(score), source, self.catalogue.title(index))
             for item, index, score in zip(self.catalogue.ids(items), items, lists.scores[row], strict=False)

@@ -61,11 +61,12 @@ MAY_IMPORT = {
     "recsys.bundle": LOW | BUNDLE | {"recsys.blend"},
     "recsys.recommender": RECOMMENDER,
     "recsys.offline": OFFLINE,
+    "recsys.serving": RECOMMENDER | {"recsys.recommender", "recsys.lookups"},
     "recsys.config": ROOMS
     | {"recsys.errors", "recsys.section", "recsys.config_errors", "recsys.config_rules", "recsys.recommend_config"},
     "recsys.stages": ROOMS | OFFLINE | {"recsys.config", "recsys.offline"},
-    "recsys.benchmark": ROOMS | OFFLINE | {"recsys.nn", "recsys.offline", "recsys.stages"},
-    "recsys": {"recsys.stages", "recsys.recommender", "recsys.config", "recsys.bundle"},
+    "recsys.benchmark": ROOMS | OFFLINE | {"recsys.nn", "recsys.offline", "recsys.serving", "recsys.stages"},
+    "recsys": {"recsys.stages", "recsys.recommender", "recsys.config", "recsys.bundle", "recsys.serving.client"},
     "pipelines": {
         "recsys.load",
         "recsys.__version__",
@@ -75,6 +76,7 @@ MAY_IMPORT = {
         "recsys.recommender",
         "recsys.similar",
         "recsys.offline.neighbours",
+        "recsys.serving",
         "recsys.errors",
     },
 }
@@ -98,11 +100,12 @@ FENCES = {
         "recsys/evaluation/report/charts/*",
         "recsys/benchmark/recall_plot.py",
     ],
-    "fastapi": [],
-    "uvicorn": [],
-    "starlette": [],
+    "fastapi": ["recsys/serving/http.py", "recsys/serving/routes.py"],
+    "uvicorn": ["recsys/serving/server.py", "recsys/benchmark/bare.py"],
+    "starlette": ["recsys/serving/http.py", "recsys/benchmark/bare.py"],
 }
 
+NO_TENSORS = ("routes", "http", "guard", "batching", "metrics", "requests", "client", "config")
 # file pattern -> third-party packages that it may never import, fence or no fence
 STRANGERS = {
     "recsys/data/*config.py": {"polars", "torch"},
@@ -111,6 +114,7 @@ STRANGERS = {
     "recsys/evaluation/report/charts/*": {"numpy", "polars", "torch"},
     "recsys/*/config.py": {"polars"},
     "recsys/index/*": {"torch"},
+    **{f"recsys/serving/{name}.py": {"torch", "numpy"} for name in NO_TENSORS},
     "recsys/rules.py": {"torch"},
     "recsys/nn/*": {"numpy"},
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recsys.benchmark.rank import benchmark_ranking
 from recsys.benchmark.recommend import benchmark_recommending
-from recsys.benchmark.results import Benchmark
+from recsys.benchmark.results import Measurement
 from recsys.benchmark.train import benchmark_training
 from recsys.data.dataset import open_dataset
 from recsys.errors import Interrupted
@@ -20,7 +20,7 @@ from recsys.stages.train import retrieval_job
 
 @dataclass(frozen=True)
 class Measured:
-    benchmark: Benchmark
+    benchmark: Measurement
     file: Path
 
     def lines(self) -> list[str]:

@@ -89,6 +89,12 @@ def peak_memory() -> float | None:
     return int(line.split()[1]) * 1024 / MB
 
 
+def resident_memory(pid: int) -> float | None:
+    """What another process holds resident, in MB; None where nobody tells."""
+    path = PROC / str(pid) / "statm"
+    return int(path.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MB if path.exists() else None
+
+
 def processor() -> str:
     """The CPU's name, as far as it is known."""
     path = PROC / "cpuinfo"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from recsys.blend import Blend
+from recsys.bundle.golden import make_golden
 from recsys.bundle.manifest import Manifest, payload_of
 from recsys.data.dataset import Dataset
 from recsys.data.feature_table import Features
@@ -29,7 +30,7 @@ from recsys.model.retriever import Retriever
 from recsys.model.store import save_retriever
 
 ITEMS = "items"
-CONFIG, METRICS = "config.json", "metrics.json"
+CONFIG, METRICS, GOLDEN = "config.json", "metrics.json", "golden.json"
 SIMILAR, RECOMMEND = "similar", "recommend"
 """The names of the indices: of unit vectors, and of vectors as the trained score has them."""
 VECTORS, CANDIDATES, KNOWN, POPULARITY = "item_vectors.npy", "candidates.npy", "known.npy", "popularity.npy"
@@ -118,6 +119,8 @@ class BundleContents:
             np.save(directory / name, array, allow_pickle=False)
         (directory / CONFIG).write_bytes(json_bytes(self.config))
         (directory / METRICS).write_bytes(json_bytes(self.metrics))
+        golden = make_golden(self.retriever, vectors, self.candidates, self.popularity)
+        (directory / GOLDEN).write_bytes(json_bytes(golden.model_dump(mode="json")))
         return self._manifest(directory), times
 
     def _write_indices(self, directory: Path, vectors: NDArray[np.float32]) -> LookupTimes:

@@ -1,13 +1,16 @@
 """An opened bundle: everything that answering needs, and nothing that training needs."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
-from recsys.bundle.contents import CANDIDATES, ITEMS, KNOWN, POPULARITY, RECOMMEND, SIMILAR, VECTORS
+from recsys.bundle.contents import CANDIDATES, GOLDEN, ITEMS, KNOWN, METRICS, POPULARITY, RECOMMEND, SIMILAR, VECTORS
+from recsys.bundle.golden import Golden
 from recsys.bundle.manifest import MANIFEST, RECORD, Manifest, Record, content_id, verify
 from recsys.data.feature_table import Features
 from recsys.data.titles import Titles
@@ -36,6 +39,9 @@ class Bundle:
     candidates: NDArray[np.bool_]
     known: NDArray[np.bool_]
     popularity: NDArray[np.int64]
+    metrics: JsonValue
+    """What the evaluation said when it was made."""
+    golden: Golden
     index: ItemIndex
     """Of unit vectors."""
     recommend_index: ItemIndex | None = None
@@ -60,6 +66,8 @@ def open_bundle(path: Path) -> Bundle:
         candidates=_array(directory, CANDIDATES),
         known=_array(directory, KNOWN),
         popularity=_array(directory, POPULARITY),
+        metrics=json.loads((directory / METRICS).read_bytes()),
+        golden=Golden.read(directory / GOLDEN, remedy="publish the bundle again"),
         index=_index(directory, SIMILAR),
         recommend_index=_index(directory, RECOMMEND) if manifest.is_recommend_approximate else None,
         ranker=load_ranker(directory) if manifest.num_ranked else None,

@@ -27,6 +27,7 @@ NAMES = [
     "feature0.labels.offsets.npy",
     "feature0.values.npy",
     "features.json",
+    "golden.json",
     "item_vectors.npy",
     "items.bytes.npy",
     "items.offsets.npy",

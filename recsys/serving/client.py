@@ -1,0 +1,87 @@
+"""A server's answers in a few lines of Python; needs neither torch nor FAISS.
+
+client = recsys.Client("http://127.0.0.1:8000")
+client.similar("i01999", k=5)                    # -> [Scored(item, score, title), ...]
+client.recommend(["i01999", "i00007"], k=5)      # -> Recommendations(bundle, source, recommendations, unknown)
+"""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from recsys.errors import UserError
+from recsys.serving.requests import (
+    BatchAnswer,
+    BatchRequest,
+    BundleFacts,
+    ItemId,
+    Neighbours,
+    Recommendations,
+    RecommendationsRequest,
+    Scored,
+    SearchAnswer,
+)
+
+
+class ServerError(UserError):
+    """The server refused, or there is none; `status` is 0 then."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Client:
+    """Titles come along. Every answer but `similar`'s and `search`'s names the bundle that gave it."""
+
+    def __init__(self, url: str, *, token: str | None = None, timeout: float = 10.0) -> None:
+        self._url = url.rstrip("/")
+        self._token = token
+        self._timeout = timeout
+
+    def similar(self, item: ItemId, *, k: int = 10) -> list[Scored]:
+        path = f"/v1/items/{quote(str(item), safe='')}/similar?{urlencode({'k': k, 'titles': 'true'})}"
+        return Neighbours.model_validate_json(self._ask(path)).neighbours
+
+    def recommend(
+        self, history: Sequence[ItemId], *, k: int = 10, times: Sequence[float] | None = None, rerank: bool = True
+    ) -> Recommendations:
+        told = None if times is None else list(times)
+        asked = RecommendationsRequest(history=list(history), k=k, times=told, rerank=rerank, titles=True)
+        return Recommendations.model_validate_json(self._ask("/v1/recommendations", asked.model_dump(mode="json")))
+
+    def recommend_many(self, asked: Sequence[RecommendationsRequest]) -> list[Recommendations]:
+        body = BatchRequest(requests=list(asked)).model_dump(mode="json")
+        return BatchAnswer.model_validate_json(self._ask("/v1/recommendations:batch", body)).answers
+
+    def search(self, text: str) -> SearchAnswer:
+        return SearchAnswer.model_validate_json(self._ask(f"/v1/items?{urlencode({'q': text})}"))
+
+    def bundle(self) -> BundleFacts:
+        return BundleFacts.model_validate_json(self._ask("/v1/bundle"))
+
+    def _ask(self, path: str, body: Any = None) -> bytes:
+        headers = {"content-type": "application/json"}
+        if self._token is not None:
+            headers["authorization"] = f"Bearer {self._token}"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self._url + path, data=data, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=self._timeout) as answer:
+                found: bytes = answer.read()
+                return found
+        except urllib.error.HTTPError as error:
+            raise ServerError(f"{self._url}: {_reason(error)}", error.code) from None
+        except OSError as error:
+            reason = getattr(error, "reason", error)
+            raise ServerError(f"no answer from {self._url} ({reason}): is `recsys serve` running there?", 0) from None
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.loads(error.read())["detail"])
+    except (ValueError, LookupError, TypeError):
+        return f"status {error.code}"

@@ -1,0 +1,28 @@
+"""What a server takes on, and what it refuses."""
+
+from typing import Annotated
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from recsys.section import Section
+
+
+class ServeConfig(Section):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    """0: one that is free."""
+    most_k: PositiveInt = 1_000
+    most_items: PositiveInt = 10_000
+    """Ids in one list of a request."""
+    body_bytes: PositiveInt = 1_000_000
+    body_seconds: PositiveFloat = 5.0
+    """Within which a request's body must have come."""
+    in_flight: PositiveInt = 64
+    """Requests that are answered at a time; beyond, 503 with Retry-After."""
+    batch_delay_ms: NonNegativeFloat = 2.0
+    """How long a single recommendation waits for others, to be encoded together."""
+    batch_size: PositiveInt = 64
+    drain_seconds: PositiveInt = 10
+    """How long accepted requests may take once the server is told to stop."""
+    watch_seconds: NonNegativeFloat = 0.0
+    """How often the bundle's pointer is looked at; 0: never."""

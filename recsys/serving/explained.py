@@ -1,0 +1,57 @@
+"""Why an item is recommended, and where items lie: what a page shows beside the lists. Knows item indices."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.recommender import Recommender
+from recsys.rules import Clicks
+
+MOST_LEFT_OUT, NUM_REASONS, NUM_PLACES = 20, 2, 1_500
+
+
+def reasons(
+    recommender: Recommender, history: NDArray[np.int32], items: NDArray[np.int64]
+) -> list[list[tuple[int, float]]]:
+    """Of each item the clicks that raise its score most, (item, by how much): the history is read again without each.
+
+    Of a long history only the last clicks are left out in turn. A click that lowers a score is no reason.
+    """
+    known = history[recommender.bundle.known[history]][-recommender.bundle.manifest.max_length :]
+    if len(known) == 0 or len(items) == 0:
+        return [[] for _ in items]
+    left_out = np.unique(known[-MOST_LEFT_OUT:])
+    pasts = Clicks.of([known, *(known[known != item] for item in left_out)])
+    users = recommender.user_vectors(pasts).cpu().numpy()
+    scores = users @ recommender.bundle.item_vectors[items].T
+    raised = scores[0] - scores[1:]
+    best = np.argsort(-raised, axis=0)[:NUM_REASONS].T
+    return [
+        [(int(left_out[click]), float(raised[click, column])) for click in own if raised[click, column] > 0]
+        for column, own in enumerate(best)
+    ]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Items and where they lie, each coordinate from -1 to 1: the two directions in which the vectors differ most."""
+
+    items: NDArray[np.int64]
+    points: NDArray[np.float32]
+
+
+def item_map(recommender: Recommender) -> Places:
+    """The most clicked candidates."""
+    bundle = recommender.bundle
+    candidates = np.flatnonzero(bundle.candidates)
+    items = candidates[np.argsort(-bundle.popularity[candidates], kind="stable")][:NUM_PLACES]
+    vectors = bundle.item_vectors[items].astype(np.float64)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    centred = vectors / np.maximum(lengths, 1e-12)
+    centred -= centred.mean(axis=0)
+    values, directions = np.linalg.eigh(centred.T @ centred)
+    points = centred @ directions[:, np.argsort(-values)[:2]]
+    if points.shape[1] < 2:
+        points = np.column_stack([points, np.zeros(len(points))])
+    return Places(items, (points / max(float(np.abs(points).max(initial=0.0)), 1e-12)).astype(np.float32))

@@ -1,0 +1,225 @@
+"""Answers of an opened bundle as plain values. Knows no HTTP.
+
+Items that nobody knows are told, never guessed at, and no error: a client's catalogue is ahead of a model's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from recsys.data.suggestions import close_items
+from recsys.data.vocabulary import ItemId
+from recsys.errors import BundleError, UnknownItem, UserError
+from recsys.recommender import Recommendation, Recommender
+from recsys.rules import Clicks
+from recsys.serving.explained import item_map, reasons
+from recsys.serving.requests import (
+    BundleFacts,
+    Found,
+    ItemMap,
+    Neighbours,
+    Place,
+    Reason,
+    Recommendations,
+    RecommendationsRequest,
+    Scored,
+    SearchAnswer,
+    SimilarAnswer,
+    SimilarRequest,
+)
+from recsys.similar import Neighbour
+
+# Items that a search by title finds, and answers that are kept: some 50 MB.
+NUM_FOUND, REMEMBERED = 20, 1 << 16
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A request that cannot be answered, and why; nothing of what the client wrote is in it."""
+
+    reason: str
+
+
+class Answers:
+    """One bundle's, by its id."""
+
+    def __init__(self, recommender: Recommender) -> None:
+        self._recommender = recommender
+        self.bundle = recommender.bundle.content_id
+        self._remembered = lru_cache(REMEMBERED)(self._neighbours)
+
+    def check(self) -> None:
+        """BundleError where the bundle does not answer as it did when it was made. Warms up, too."""
+        bundle = self._recommender.bundle
+        for number, query in enumerate(bundle.golden.queries):
+            clicks = Clicks.of([np.array(query.history, np.int32)])
+            lists = self._recommender.lists(clicks, k=len(query.scores), exclude_seen=False, rerank=False)
+            if not bundle.golden.agrees(number, lists.scores[0]) and bundle.recommend_index is None:
+                raise BundleError(
+                    f"bundle {bundle.path} does not answer its own question {number} as it did when it was made"
+                )
+        popular = np.flatnonzero(bundle.known & bundle.candidates)[:1]
+        if len(popular):
+            self._recommender.lookups.near_each(popular, min(10, len(bundle.index)))
+
+    def similar(self, asked: SimilarRequest) -> SimilarAnswer:
+        unknown = self._unknown(asked.items)
+        known = [item for item in asked.items if item not in unknown]
+        lists = self._recommender.similar_many(
+            known, k=asked.k, allow=self._own(asked.allow), deny=self._own(asked.deny), exact=asked.exact
+        )
+        answers = [
+            Neighbours(bundle=self.bundle, item=item, neighbours=_scored(own, asked.titles))
+            for item, own in zip(known, lists, strict=True)
+        ]
+        return SimilarAnswer(bundle=self.bundle, answers=answers, unknown=unknown)
+
+    def neighbours(self, text: str, k: int, has_titles: bool) -> bytes | None:
+        """JSON of one item's nearest items, by its id as text; None where the model does not know it.
+
+        What was asked before is answered from memory: a bundle never changes.
+        """
+        return self._remembered(text, k, has_titles)
+
+    def _neighbours(self, text: str, k: int, has_titles: bool) -> bytes | None:
+        try:
+            item = self._recommender.parse_item(text)
+            found = self._recommender.similar(item, k=k)
+        except UnknownItem:
+            return None
+        told = Neighbours(bundle=self.bundle, item=item, neighbours=_scored(found, has_titles))
+        return told.model_dump_json(exclude_none=True).encode()
+
+    def recommend(self, asked: Sequence[RecommendationsRequest]) -> list[Recommendations | Refused]:
+        """Those that differ in nothing but the history and k are answered together."""
+        answers: list[Recommendations | Refused] = [Refused("")] * len(asked)
+        groups: dict[object, list[int]] = {}
+        for place, request in enumerate(asked):
+            reason = self._why_not(request)
+            if reason is None:
+                groups.setdefault(_setting(request), []).append(place)
+            else:
+                answers[place] = Refused(reason)
+        for places in groups.values():
+            for place, answer in zip(places, self._together([asked[place] for place in places]), strict=True):
+                answers[place] = answer
+        return answers
+
+    def search(self, text: str) -> SearchAnswer:
+        """Items whose id or title is like the text."""
+        catalogue, bundle = self._recommender.catalogue, self._recommender.bundle
+        close = close_items(text, bundle.items, bundle.titles, limit=NUM_FOUND)
+        ids = catalogue.ids(close)
+        items = [Found(item=item, title=catalogue.title(index)) for item, index in zip(ids, close, strict=True)]
+        return SearchAnswer(bundle=self.bundle, items=items)
+
+    def map(self) -> ItemMap:
+        places, catalogue = item_map(self._recommender), self._recommender.catalogue
+        told = zip(catalogue.ids(places.items), catalogue.titles(places.items), places.points.tolist(), strict=True)
+        return ItemMap(
+            bundle=self.bundle, places=[Place(item=item, title=title, x=x, y=y) for item, title, (x, y) in told]
+        )
+
+    def facts(self) -> BundleFacts:
+        bundle = self._recommender.bundle
+        manifest, record = bundle.manifest, bundle.record
+        return BundleFacts(
+            bundle=self.bundle,
+            published=record.published,
+            trained=record.trained,
+            num_items=manifest.num_items,
+            num_candidates=manifest.num_candidates,
+            dim=manifest.dim,
+            reads_last=manifest.max_length,
+            recommend_metric=manifest.recommend_metric,
+            similar_metric=manifest.similar_metric,
+            index=bundle.index.statement.line(),
+            has_ranker=manifest.num_ranked > 0,
+            id_type=manifest.id_type,
+            metrics=_metrics(bundle.metrics),
+        )
+
+    def _together(self, asked: Sequence[RecommendationsRequest]) -> list[Recommendations]:
+        first = asked[0]
+        lists = self._recommender.recommend_many(
+            [request.history for request in asked],
+            times=None if first.times is None else [request.times or [] for request in asked],
+            asked=None if first.asked is None else [request.asked or 0.0 for request in asked],
+            k=max(request.k for request in asked),
+            exclude_seen=first.exclude_seen,
+            allow=self._own(first.allow),
+            deny=self._own(first.deny),
+            rerank=first.rerank,
+        )
+        return [self._answer(request, own[: request.k]) for request, own in zip(asked, lists, strict=True)]
+
+    def _answer(self, asked: RecommendationsRequest, own: list[Recommendation]) -> Recommendations:
+        told = _scored(own, asked.titles)
+        if asked.because:
+            told = [
+                one.model_copy(update={"because": why}) for one, why in zip(told, self._why(asked, own), strict=True)
+            ]
+        return Recommendations(
+            bundle=self.bundle,
+            source=own[0].source if own else "retriever",
+            recommendations=told,
+            unknown=self._recommender.unknown(asked.history),
+        )
+
+    def _why(self, asked: RecommendationsRequest, own: Sequence[Recommendation]) -> list[list[Reason]]:
+        catalogue = self._recommender.catalogue
+        items = catalogue.indices([one.item for one in own]).astype(np.int64)
+        return [
+            [
+                Reason(item=item, title=catalogue.title(index), raises=raises)
+                for item, (index, raises) in zip(catalogue.ids([index for index, _ in why]), why, strict=True)
+            ]
+            for why in reasons(self._recommender, catalogue.indices(asked.history), items)
+        ]
+
+    def _why_not(self, asked: RecommendationsRequest) -> str | None:
+        for items in (asked.history, asked.allow or (), asked.deny or ()):
+            if not self._are_ids(items):
+                return self._id_rule()
+        if asked.times is not None and len(asked.times) != len(asked.history):
+            return "times has one time for each click of the history"
+        ranked = self._recommender.bundle.manifest.num_ranked
+        if asked.rerank and ranked and asked.k > ranked:
+            return f"this bundle's ranker puts {ranked} items in order: k is {ranked} at most, or set rerank to false"
+        return None
+
+    def _are_ids(self, items: Sequence[ItemId]) -> bool:
+        return all(map(self._recommender.bundle.items.accepts, items))
+
+    def _id_rule(self) -> str:
+        return f"ids of this bundle are of type {self._recommender.bundle.manifest.id_type}"
+
+    def _own(self, items: Sequence[ItemId] | None) -> Sequence[ItemId] | None:
+        if items is not None and not self._are_ids(items):
+            raise UserError(self._id_rule())
+        return items
+
+    def _unknown(self, items: Sequence[ItemId]) -> list[ItemId]:
+        own = self._own(items)
+        assert own is not None
+        return self._recommender.unknown(own)
+
+
+def _setting(asked: RecommendationsRequest) -> object:
+    allow, deny = (None if items is None else tuple(items) for items in (asked.allow, asked.deny))
+    return asked.exclude_seen, asked.rerank, asked.times is None, asked.asked is None, allow, deny
+
+
+def _scored(found: Sequence[Recommendation] | Sequence[Neighbour], has_titles: bool) -> list[Scored]:
+    return [Scored(item=one.item, score=one.score, title=one.title if has_titles else None) for one in found]
+
+
+def _metrics(metrics: object) -> dict[str, float]:
+    """The retriever's on the test clicks, as far as the bundle tells."""
+    try:
+        told = metrics["systems"]["retriever"]["metrics"]  # type: ignore[index]
+        return {name: float(found["value"]) for name, found in told.items()}
+    except (KeyError, TypeError, ValueError):
+        return {}
