@@ -63,7 +63,7 @@ def similar(  # noqa: PLR0913 - what a user may say
 
 
 def _ask_server(url: str, items: Sequence[str], k: int) -> None:
-    from recsys import Client
+    from recsys.serving.client import Client
 
     client = Client(url, token=os.environ.get("RECSYS_TOKEN"))
     for item in items:
