@@ -61,7 +61,9 @@ def lookup(
             help="A configuration, a bundle's directory, or made vectors: clustered:1000000x64, normal:100000x64.",
         ),
     ],
-    kind: Annotated[str, typer.Option(help="Of the index: auto, flat, ivf, sq, pq, hnsw.")] = "auto",
+    kind: Annotated[
+        str | None, typer.Option(help="Of the index to build: auto, flat, ivf, sq, pq, hnsw; none: the bundle's own.")
+    ] = None,
     kinds: Annotated[str, typer.Option(help="Kinds to draw recall against speed of, as in ivf,sq,pq,hnsw.")] = "",
     out: Annotated[Path, typer.Option(help="The directory of benchmark/lookup.json, and of the plot.")] = Path(),
 ) -> None:

@@ -41,8 +41,10 @@ def similar(  # noqa: PLR0913 - what a user may say
     from recsys import load
     from recsys.offline.neighbours import write_neighbours
 
-    if every is not None and items:
-        raise ConfigError(f"--all is of every item: leave {' '.join(items)} out, or leave --all out")
+    if every is not None and (items or together or as_json):
+        raise ConfigError(
+            "--all writes every item's own list: leave items, --together and --json out, or leave --all out"
+        )
     if every is None and not items:
         raise ConfigError("name items to look up, or write every item's neighbours with --all FILE")
     opened, is_exact = load(bundle), index == "exact"

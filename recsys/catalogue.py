@@ -43,7 +43,7 @@ class Catalogue:
     def indices(self, history: Sequence[ItemId]) -> NDArray[np.int32]:
         """0 where an item is unknown."""
         if isinstance(history, str):
-            raise DataError(f"a history is a list of item ids, got the text {history!r}: give [{history!r}]")
+            raise DataError(f"items are a list of ids, got the text {history!r}: give [{history!r}]")
         return self._items.indices_of(history)
 
     def trained_index(self, item: ItemId) -> int:

@@ -20,6 +20,8 @@ AT_ONCE = 4096
 
 def search_exactly_in_batches(index: ItemIndex, queries: Float32, k: int) -> Rows:
     """What an exact search of the index answers, at the speed of a matrix product."""
+    if index.is_changed:
+        return index.search_with(None, queries, k)
     num = min(k + MARGIN, len(index))
     best = nearest_rows(torch.from_numpy(queries), torch.from_numpy(index.vectors), k=num)
     return index.settled(queries, best.scores_UK.numpy(), best.indices_UK.numpy(), k)

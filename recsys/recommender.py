@@ -147,7 +147,9 @@ class Recommender(SimilarItems):
             best = self._rerank(known, best, num_ranked)
         items, scores = best.indices_UK.cpu().numpy(), best.scores_UK.cpu().numpy()
         is_popular = known.counts == 0
-        items[is_popular], scores[is_popular] = self._most_popular(popular, num_ranked)
+        for user in np.flatnonzero(is_popular):
+            seen_items = clicks.items[clicks.offsets[user] : clicks.offsets[user + 1]] if exclude_seen else ()
+            items[user], scores[user] = self._most_popular(popular, seen_items, num_ranked)
         return Lists(items, scores, is_popular, clicks.counts - known.counts)
 
     def candidates(self, allow: Sequence[ItemId] | None, deny: Sequence[ItemId] | None) -> NDArray[np.bool_] | None:
@@ -169,8 +171,11 @@ class Recommender(SimilarItems):
         allowed = self._candidates if candidates is None else torch.from_numpy(candidates)
         return topk(vectors, self._vectors, k=k, candidates_V=allowed, exclusions=exclusions)
 
-    def _most_popular(self, popular: NDArray[np.int64], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def _most_popular(
+        self, popular: NDArray[np.int64], seen: Sequence[int] | NDArray[np.int32], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """[k] items and their clicks; 0 and -inf where there are fewer."""
+        popular = popular[~np.isin(popular, seen)] if len(seen) else popular
         items, scores = np.zeros(k, np.int64), np.full(k, -np.inf, np.float32)
         items[: len(popular)] = popular[:k]
         scores[: len(popular)] = self.bundle.popularity[popular[:k]]

@@ -1,5 +1,6 @@
 """Nearest items of one, of many, of several together; filters; through an index and exactly."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from recsys.bundle.contents import Indexed
 from recsys.bundle.opened import open_bundle
 from recsys.bundle.publish import publish
 from recsys.errors import BundleError, ConfigError, DataError, UnknownItem
-from recsys.index import build
+from recsys.index import trial
 from recsys.index.config import IvfIndex
 from recsys.lookups import Lookups
 from recsys.recommender import Recommender
@@ -27,7 +28,7 @@ def exact(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
 def through_lists(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
     """Both indices are inverted lists, although there are few items."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "LEAST_ROWS", 10)
+        patch.setattr(trial, "LEAST_ROWS", 10)
         directory = tmp_path_factory.mktemp("lists")
         indexed = Indexed(IvfIndex(num_lists=8, visited=1), is_recommend_approximate=True)
         contents = made_contents(made_dataset(directory / "dataset"), indexed=indexed)
@@ -160,3 +161,26 @@ def test_parts_are_all_items(exact: Recommender, monkeypatch: pytest.MonkeyPatch
     assert [len(own) for own, _ in parts] == [7, 7, 7, 7, 7, 5]
     whole = lookups.near_each(items, 4)
     assert (np.concatenate([found.items for _, found in parts]) == whole.items).all()
+
+
+def test_with_an_index_nobody_is_answered_by_who_asks_beside_them(through_lists: Recommender) -> None:
+    histories = [[item] for item in IDS] + [IDS[:30], IDS[:7] * 4]
+    together = through_lists.recommend_many(histories, k=3)
+    assert together == [through_lists.recommend(history, k=3) for history in histories]
+
+
+def test_what_is_retired_is_found_neither_alone_nor_in_a_batch(tmp_path: Path) -> None:
+    opened = made_recommender(tmp_path)
+    gone = opened.similar("i050", k=1)[0].item
+    opened.bundle.index.retire(np.array([IDS.index(str(gone))]))
+    assert gone not in {one.item for one in opened.similar("i050", k=40)}
+    assert gone not in {one.item for own in opened.similar_many(IDS, k=40) for one in own}
+
+
+def test_the_popular_items_leave_out_what_was_seen(tmp_path: Path) -> None:
+    opened = made_recommender(tmp_path)
+    unread = dataclasses.replace(opened.bundle, known=np.zeros(NUM_ITEMS + 1, np.bool_))
+    found = Recommender(unread).recommend(IDS[:35], k=10)
+    assert {one.item for one in found} == set(IDS[35:])
+    assert {one.source for one in found} == {"popular"}
+    assert len(Recommender(unread).recommend(IDS[:35], k=10, exclude_seen=False)) == 10

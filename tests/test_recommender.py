@@ -136,7 +136,7 @@ def test_an_id_of_another_type_is_refused(recommender: Recommender, by_number: R
         recommender.recommend(["i010", 5])
     with pytest.raises(DataError, match="ids here are of type int64; found '50', a str"):
         by_number.similar("50")
-    with pytest.raises(DataError, match=r"a history is a list of item ids, got the text 'i010'"):
+    with pytest.raises(DataError, match=r"items are a list of ids, got the text 'i010'"):
         recommender.recommend("i010")
 
 

@@ -18,7 +18,7 @@ from recsys.benchmark.machine import LoadMeter, forget_peak_memory, peak_memory
 from recsys.benchmark.results import Setting
 from recsys.benchmark.vectors import Looked
 from recsys.index.build import build_index
-from recsys.index.config import ApproximateIndex, IndexConfig
+from recsys.index.config import ApproximateIndex, AutoIndex, IndexConfig
 from recsys.index.item_index import ItemIndex
 from recsys.index.selection import Selection
 from recsys.index.trial import Trial
@@ -41,14 +41,15 @@ class Contender:
 
 
 def benchmark_lookups(
-    looked: Looked, config: IndexConfig, kinds: Sequence[ApproximateIndex], *, tell: Callable[[str], None]
+    looked: Looked, config: IndexConfig | None, kinds: Sequence[ApproximateIndex], *, tell: Callable[[str], None]
 ) -> LookupBenchmark:
-    """An index of this kind is built on the vectors, then asked beside the others; `kinds` are tried at all efforts."""
+    """A bundle's own index, or one of this kind that is built first, beside the others; `kinds` at all efforts."""
     meter = LoadMeter()
-    forget_peak_memory()
-    before, began = peak_memory(), time.perf_counter()
-    index = build_index(looked.vectors, config, tell=tell)
-    build_seconds, after = time.perf_counter() - began, peak_memory()
+    if config is None and looked.opened is not None:
+        built = Built(looked.opened.bundle.index, None, None)
+    else:
+        built = _built(looked, config or AutoIndex(), tell)
+    index = built.index
     exact = index.search_with(None, looked.queries, K).rows
     searches = [
         _row(one.name, batch, times, _recall(one.search(looked.queries), exact))
@@ -61,13 +62,30 @@ def benchmark_lookups(
         peak_mb=peak_memory(),
         vectors=looked.name,
         statement=index.statement,
-        build_seconds=build_seconds,
-        build_mb=None if before is None or after is None else after - before,
+        build_seconds=built.seconds,
+        build_mb=built.mb,
         searches=tuple(searches),
-        filters=tuple(_filtered(index, looked.queries, share) for share in SHARES),
+        filters=tuple(_filtered(index, looked.queries, share) for share in SHARES if share * len(index) >= K),
         single=None if looked.opened is None else _single(looked.opened),
         kinds=tuple(points_of(Trial.of(looked.vectors), kinds, tell=tell)) if kinds else (),
     )
+
+
+@dataclass(frozen=True)
+class Built:
+    """None: it was there."""
+
+    index: ItemIndex
+    seconds: float | None
+    mb: float | None
+
+
+def _built(looked: Looked, config: IndexConfig, tell: Callable[[str], None]) -> Built:
+    forget_peak_memory()
+    before, began = peak_memory(), time.perf_counter()
+    index = build_index(looked.vectors, config, tell=tell)
+    seconds, after = time.perf_counter() - began, peak_memory()
+    return Built(index, seconds, None if before is None or after is None else after - before)
 
 
 def contenders(index: ItemIndex) -> list[Contender]:

@@ -13,6 +13,7 @@ from recsys.benchmark.vectors import vectors_of
 from recsys.durable import write_bytes
 from recsys.errors import ConfigError
 from recsys.index.config import Approximate, ApproximateIndex, IndexConfig
+from recsys.index.trial import LEAST_ROWS
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,12 @@ class MeasuredLookups:
 
 
 def measure_lookups(
-    source: str, *, kind: str, kinds: Sequence[str], out: Path, tell: Callable[[str], None]
+    source: str, *, kind: str | None, kinds: Sequence[str], out: Path, tell: Callable[[str], None]
 ) -> MeasuredLookups:
-    config, tried = _config(kind), [_approximate(name) for name in kinds]
+    config, tried = None if kind is None else _config(kind), [_approximate(name) for name in kinds]
     looked = vectors_of(source)
+    if tried and len(looked.vectors) < LEAST_ROWS:
+        raise ConfigError(f"kinds are drawn of {LEAST_ROWS:,} vectors at least, {source} has {len(looked.vectors):,}")
     found = benchmark_lookups(looked, config, tried, tell=tell)
     files = [found.write(out, "lookup")]
     if found.kinds:

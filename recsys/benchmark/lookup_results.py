@@ -56,9 +56,9 @@ class SingleLookup(Section):
 class LookupBenchmark(Measurement):
     vectors: str
     statement: Statement
-    build_seconds: float
+    build_seconds: float | None
     build_mb: float | None
-    """By how much the process grew meanwhile, the index included."""
+    """By how much the process grew meanwhile, the index included; both None of a bundle's own index."""
     searches: tuple[LookupRow, ...]
     filters: tuple[FilterRow, ...]
     single: SingleLookup | None = None
@@ -66,12 +66,13 @@ class LookupBenchmark(Measurement):
     kinds: tuple[KindPoint, ...] = ()
 
     def rows(self) -> list[tuple[str, str]]:
+        seconds = "before" if self.build_seconds is None else f"in {self.build_seconds:.1f} s"
         grown = "" if self.build_mb is None else f", {self.build_mb:,.0f} MB more memory at the peak"
         single = [] if self.single is None else [("one lookup", self.single.line())]
         return [
             ("vectors", self.vectors),
             ("index", self.statement.line()),
-            ("built", f"in {self.build_seconds:.1f} s{grown}"),
+            ("built", f"{seconds}{grown}"),
             *((f"{row.name}, {row.batch} at a time", _told(row)) for row in self.searches),
             *((f"{row.allowed:.0%} allowed, 1 at a time", row.line()) for row in self.filters),
             *single,

@@ -19,7 +19,11 @@ def recall_plot(points: Sequence[KindPoint], exact_speed: float, title: str) -> 
     """Recall@10 to the right; upwards the powers of ten of queries a second, on which the exact search is a line."""
     speeds = [math.log10(point.speed) for point in points]
     across = scale_of([min([0.9, *(point.recall for point in points)]), 1.0], LEFT, RIGHT)
-    up = scale_of([math.floor(min([*speeds, math.log10(exact_speed)])), math.ceil(max(speeds))], BOTTOM, TOP)
+    up = scale_of(
+        [math.floor(min([*speeds, math.log10(exact_speed)])), math.ceil(max([*speeds, math.log10(exact_speed)]))],
+        BOTTOM,
+        TOP,
+    )
     kinds = list(dict.fromkeys(point.kind for point in points))
     marks = [_axes(across, up), _text(LEFT, TOP - 18, title, anchor="start"), _exact(up, exact_speed)]
     for number_of_kind, kind in enumerate(kinds):

@@ -76,7 +76,7 @@ def open_bundle(path: Path) -> Bundle:
 
 def _index(directory: Path, name: str) -> ItemIndex:
     try:
-        return ItemIndex.open(directory, name)
+        return ItemIndex.open(directory, name, is_verified=True)
     except ValueError as error:
         raise BundleError(f"bundle {directory} is refused: its index {name!r}: {error}; publish it again") from None
 

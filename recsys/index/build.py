@@ -2,14 +2,15 @@
 
 import numpy as np
 
+from recsys.index import trial as trials
 from recsys.index.config import ApproximateIndex, AutoIndex, FlatIndex, IndexConfig, IvfIndex, PqIndex
 from recsys.index.effort import Effort, Statement
 from recsys.index.item_index import ItemIndex, checked_table
 from recsys.index.trial import Tell, Trial
 from recsys.index.vectors import Float32
 
-# Numbers up to which nothing beats comparing with all of them, and rows below which there is nothing to train on.
-EXACT_NUMBERS, LEAST_ROWS = 8_000_000, 1_000
+# Numbers up to which nothing beats comparing with all of them.
+EXACT_NUMBERS = 8_000_000
 # `auto` leaves exact search for an index that costs no more than this share of it.
 WORTHWHILE = 1 / 3
 
@@ -19,18 +20,17 @@ def build_index(vectors: Float32, config: IndexConfig, *, tell: Tell) -> ItemInd
     table = checked_table(vectors)
     if isinstance(config, FlatIndex) or (isinstance(config, AutoIndex) and table.size <= EXACT_NUMBERS):
         return ItemIndex.exact(table)
-    if len(table) < LEAST_ROWS:
-        tell(f"index: {len(table):,} items are fewer than {LEAST_ROWS:,}: the search stays exact")
+    if len(table) < trials.LEAST_ROWS:
+        tell(f"index: {len(table):,} items are fewer than {trials.LEAST_ROWS:,}: the search stays exact")
         return ItemIndex.exact(table)
     trial = Trial.of(table)
     if isinstance(config, AutoIndex):
         return _automatic(trial, config, tell)
     built = _built(trial, config, tell)
     if built.statement.recall_10 < config.min_recall:
-        tell(
-            f"index: {config.kind} finds {built.statement.recall_10:.3f} of the 10 nearest, and index.min_recall is "
-            f"{config.min_recall}: raise index.visited, or take another kind"
-        )
+        remedy = "take another kind" if config.visited is None else "raise index.visited, or take another kind"
+        found = f"index: {config.kind} finds {built.statement.recall_10:.3f} of the 10 nearest"
+        tell(f"{found}, and index.min_recall is {config.min_recall}: {remedy}")
     return built
 
 
@@ -49,9 +49,8 @@ def _automatic(trial: Trial, config: AutoIndex, tell: Tell) -> ItemIndex:
             best, least = built, cost
     if best is not None:
         return best
-    tell(
-        f"index: nothing finds {config.min_recall} (index.min_recall) with a third of the work: the search stays exact"
-    )
+    limits = f"index.min_recall, {config.min_recall}" + ("" if config.max_mb is None else ", within index.max_mb")
+    tell(f"index: no kind reaches {limits}, with a third of the exact search's work: it stays exact")
     return ItemIndex.exact(trial.vectors)
 
 

@@ -39,6 +39,14 @@ class Statement(Section):
         return f"{self.kind}, {size}, {found} ({self.num_queries} queries; {how}; {self.num_bytes / 1e6:,.1f} MB)"
 
 
+class SavedIndex(Section):
+    """What lies beside an index's files."""
+
+    statement: Statement
+    sha256: dict[str, str]
+    """Of each file, by the end of its name."""
+
+
 class LookupTimes(Section):
     """Milliseconds for the 10 nearest of one vector, by percentile."""
 

@@ -5,15 +5,15 @@ from typing import Any
 import faiss
 import numpy as np
 
-from recsys.index.selection import Selection
+from recsys.index.selection import Chosen
 
 # Beyond this share of the rows a bit for each of them is quicker to make than a set.
 SET_SHARE = 0.01
 
 
-def selector_of(selection: Selection, num_rows: int) -> faiss.IDSelector:
-    if len(selection.rows) > SET_SHARE * num_rows:
-        bits: Any = np.packbits(selection.mask(num_rows), bitorder="little")
+def selector_of(chosen: Chosen) -> faiss.IDSelector:
+    if len(chosen.rows) > SET_SHARE * chosen.num_rows:
+        bits: Any = np.packbits(chosen.mask, bitorder="little")
         return faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg]  # as its stub does not know
-    batch = faiss.IDSelectorBatch(selection.rows)
-    return batch if selection.is_allowed else faiss.IDSelectorNot(batch)
+    batch = faiss.IDSelectorBatch(chosen.rows)
+    return batch if chosen.is_allowed else faiss.IDSelectorNot(batch)

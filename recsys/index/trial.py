@@ -16,10 +16,12 @@ from tqdm import tqdm
 from recsys.index.config import ApproximateIndex, HnswIndex, IvfIndex, PqIndex, SqIndex
 from recsys.index.effort import Effort
 from recsys.index.flat import Flat
-from recsys.index.selection import Selection
+from recsys.index.selection import Chosen, Selection
 from recsys.index.structures import Graph, Lists, Structure
 from recsys.index.vectors import Float32, Int64, ranked
 
+# Rows below which there is nothing to train on.
+LEAST_ROWS = 1_000
 # Rows that k-means sees of each list, and in all; rows that measure recall; rows added at a time.
 ROWS_A_LIST, LEAST_TRAINING, NUM_QUERIES, ADDED = 64, 10_000, 500, 50_000
 # What reading a row takes, against its inner product; what fetching and scoring one takes.
@@ -37,16 +39,20 @@ class Trial:
     vectors: Float32
     others: Int64
     asked: Int64
-    nearest: Int64
-    """[asked, 100] of the others."""
+    exact: Float32
+    """[asked, 100] scores of the nearest of the others."""
 
     @classmethod
     def of(cls, vectors: Float32) -> "Trial":
+        """ValueError where there are too few rows to train on."""
+        if len(vectors) < LEAST_ROWS:
+            raise ValueError(f"an approximate index takes {LEAST_ROWS:,} rows at least, got {len(vectors):,}")
         order = np.random.default_rng(0).permutation(len(vectors))
         num_asked = min(NUM_QUERIES, len(vectors) // 5)
         asked, others = np.sort(order[:num_asked]), order[num_asked:]
-        exact = Flat(vectors).search(vectors[asked], 100, Selection.without(asked))
-        return cls(vectors, others, asked, exact.rows)
+        chosen = Chosen(Selection.without(asked), len(vectors), asked[:0])
+        exact = Flat(vectors).search(vectors[asked], min(100, len(others)), chosen)
+        return cls(vectors, others, asked, exact.scores)
 
     @property
     def dim(self) -> int:
@@ -82,11 +88,11 @@ class Trial:
         return rows / len(self.vectors)
 
     def recall(self, structure: Structure, effort: Effort, k: int) -> tuple[float, float]:
-        """Of the k nearest, how many are found; and the standard error of that."""
+        """Of the k nearest, how many are found, or others as near; and the standard error of that."""
         queries = self.vectors[self.asked]
         best = ranked(queries, self.vectors, structure.candidates(queries, effort.candidates(k), effort.visited), k)
-        hits = (best.rows[:, :, None] == self.nearest[:, None, :k]) & best.found[:, :, None]
-        shares = hits.any(axis=1).mean(axis=1)
+        wanted = min(k, self.exact.shape[1])
+        shares = (best.found & (best.scores >= self.exact[:, wanted - 1 : wanted])).sum(axis=1) / wanted
         return float(shares.mean()), float(shares.std() / np.sqrt(len(shares)))
 
     def num_lists(self, config: ApproximateIndex) -> int:

@@ -1,5 +1,6 @@
 """Vectors that go into an index or are asked of it: what they must be, and what two of them score."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,10 @@ class Rows:
     scores: Float32
     found: NDArray[np.bool_]
 
+    def rows_of(self, queries: Int64) -> "Rows":
+        """The lists of these queries."""
+        return Rows(self.rows[queries], self.scores[queries], self.found[queries])
+
     def columns(self, places: Int64) -> "Rows":
         """[queries, k] of each query's list, the ones at these places."""
         # a third of the time that take_along_axis takes for one query
@@ -30,8 +35,22 @@ class Rows:
 
 def unit_rows(vectors: Float32) -> Float32:
     """Every row at length 1, so that inner products are cosines; a row of zeros stays one."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    # by the largest number first: the square of a large or a small one is none
+    largest = np.abs(vectors).max(axis=1, keepdims=True, initial=0.0)
+    scaled = np.divide(vectors, largest, out=np.zeros_like(vectors), where=largest > 0)
+    lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
+    return np.divide(scaled, lengths, out=scaled, where=lengths > 0)
+
+
+def joined(parts: Sequence[tuple[Int64, Rows]], num_queries: int, k: int) -> Rows:
+    """The lists of some queries and of others, each part with which queries they are."""
+    if len(parts) == 1:
+        return parts[0][1]
+    rows, scores = np.zeros((num_queries, k), np.int64), np.full((num_queries, k), -np.inf, np.float32)
+    found = np.zeros((num_queries, k), np.bool_)
+    for own, part in parts:
+        rows[own], scores[own], found[own] = part.rows, part.scores, part.found
+    return Rows(rows, scores, found)
 
 
 def ranked(queries: Float32, vectors: Float32, candidates: Int64, k: int) -> Rows:

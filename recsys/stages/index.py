@@ -11,7 +11,7 @@ from recsys.bundle.publish import publish
 from recsys.config import resolved
 from recsys.data.dataset import Dataset, open_dataset
 from recsys.errors import BundleError
-from recsys.index.effort import Statement
+from recsys.index.effort import SavedIndex
 from recsys.index.item_index import STATEMENT
 from recsys.model.ranking.store import load_ranker
 from recsys.stages.blend import read_blend
@@ -96,7 +96,7 @@ def _record(session: Session) -> Record:
 
 
 def _lookups(bundle: Path) -> str:
-    statement = Statement.read(bundle / f"{SIMILAR}.{STATEMENT}", remedy="run `recsys index` again")
+    statement = SavedIndex.read(bundle / f"{SIMILAR}.{STATEMENT}", remedy="run `recsys index` again").statement
     times = Record.read(bundle / RECORD, remedy="run `recsys index` again").lookups
     return statement.line() + ("" if times is None else f"; {times.line()}")
 

@@ -52,7 +52,7 @@ def test_lists_are_measured_beside_the_exact_search_and_faiss(tmp_path):
 
 def test_a_bundle_has_single_lookups_timed_too(tmp_path):
     bundle = made_bundle(tmp_path)
-    found = measure_lookups(str(bundle), kind="auto", kinds=[], out=tmp_path, tell=lambda _: None)
+    found = measure_lookups(str(bundle), kind=None, kinds=[], out=tmp_path, tell=lambda _: None)
     assert found.benchmark.single is not None
     assert any(line.startswith("one lookup") for line in found.lines())
     assert {row.name for row in found.benchmark.searches} == {"exact", "FAISS flat"}

@@ -61,7 +61,9 @@ def check(kind: str, asked: Any, k: Any, selection: Selection | None) -> None:
         if len(str(error)) < 20:
             raise RuntimeError(f"says too little: {error}") from error
         return
-    allowed = np.ones(NUM_ROWS, np.bool_) if selection is None else selection.mask(NUM_ROWS)
+    allowed = np.ones(NUM_ROWS, np.bool_)
+    if selection is not None:
+        allowed = np.isin(np.arange(NUM_ROWS), selection.rows) == selection.is_allowed
     wrong = list(_wrong(found, len(asked), min(int(k), int(allowed.sum())), allowed))
     if wrong:
         raise RuntimeError(f"{wrong}: {kind}, {asked!r}, {k!r}, {selection!r}")

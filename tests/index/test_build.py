@@ -52,7 +52,7 @@ def test_where_nothing_is_near_anything_it_says_so_and_stays_exact() -> None:
     vectors = np.random.default_rng(0).standard_normal((5_000, 48)).astype(np.float32)
     index = build_index(vectors, AutoIndex(min_recall=1.0), tell=told.append)
     assert index.is_exact
-    assert told[-1].endswith("the search stays exact")
+    assert told[-1].endswith("with a third of the exact search's work: it stays exact")
 
 
 @pytest.mark.usefixtures("small")

@@ -54,7 +54,8 @@ def test_every_items_neighbours_go_to_one_file(finished_home, tmp_path):
     ("arguments", "told"),
     [
         ([], "name items to look up, or write every item's neighbours with --all FILE"),
-        (["i001", "--all", "near.parquet"], "--all is of every item: leave i001 out, or leave --all out"),
+        (["i001", "--all", "near.parquet"], "leave items, --together and --json out, or leave --all out"),
+        (["--all", "near.parquet", "--json"], "leave items, --together and --json out"),
         (["--all", "near.csv"], "near.csv must end in .parquet"),
         (["--all", "near.parquet", "--k", "0"], "k must be at least 1, got 0"),
         (["i001", "i099", "--together"], "item 'i099' is not in this bundle's catalogue"),

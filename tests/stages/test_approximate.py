@@ -7,7 +7,7 @@ import pytest
 
 from recsys.bundle.opened import open_bundle
 from recsys.evaluation.tables import evaluation_lines
-from recsys.index import build
+from recsys.index import trial
 from recsys.recommender import Recommender
 from recsys.stages.run import run
 from tests.stages.workdirs import Project
@@ -18,7 +18,7 @@ SHORT = {"recommend__k": 3, "recommend__exclude_seen": False, "evaluation__list_
 
 @pytest.fixture
 def few_rows_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "LEAST_ROWS", 10)
+    monkeypatch.setattr(trial, "LEAST_ROWS", 10)
 
 
 @pytest.mark.usefixtures("few_rows_are_enough")
