@@ -27,10 +27,8 @@ NOTHING = np.zeros(0, np.int64)
 class ItemIndex:
     """At least one row, every number in it finite. Scores are exact, whatever found the rows.
 
-    Ties go by row: among all rows where the search is exact, else among those that were found.
-
-    `add` and `retire` change what is found, not what is stated. Rows that were added are compared one by one: where they
-    have become many, build the index again.
+    Ties go by row: among all rows where the search is exact, else among those that were found. `add` and `retire`
+    change what is found, not what is stated. Rows that were added are compared one by one: build anew when they are many.
     """
 
     def __init__(self, vectors: Float32, statement: Statement, structure: Structure | None = None) -> None:
