@@ -18,6 +18,8 @@ Int64 = NDArray[np.int64]
 TILE_SCORES = 1 << 22
 # Users of one tile where the catalogue is too wide for more: a product of fewer is slower.
 TILE_USERS = 256
+# Where so many users' whole rows fit in 32 MB there is one tile: to merge lists costs more than smaller products do.
+ROW_USERS, ROW_TILE_SCORES = 64, 1 << 23
 # Whole rows are passed over several times: 4 MB stay in a CPU's cache. A product of fewer users waits for the items.
 ROW_SCORES = 1 << 20
 LEAST_USERS = 16
@@ -137,11 +139,18 @@ def whole_rows(num_items: int) -> int:
     return max(LEAST_USERS, ROW_SCORES // num_items)
 
 
+def _tile_size(num_items: int) -> tuple[int, int]:
+    """How many users are taken at a time, and how many scores a tile of theirs has at most."""
+    if num_items * TILE_USERS > TILE_SCORES and num_items * ROW_USERS <= ROW_TILE_SCORES:
+        return ROW_TILE_SCORES // num_items, ROW_TILE_SCORES
+    return max(TILE_USERS, TILE_SCORES // num_items), TILE_SCORES
+
+
 def _tiles(
-    users_UD: Tensor, items_VD: Tensor, barred_V: Tensor, exclusions: Exclusions | None
+    users_UD: Tensor, items_VD: Tensor, barred_V: Tensor, exclusions: Exclusions | None, *, num_scores: int
 ) -> Iterator[tuple[int, Tensor]]:
     """(first item, scores) from the smallest index on. The scores are masked, and gone when the next tile is made."""
-    width = min(len(items_VD), -(-TILE_SCORES // len(users_UD)))
+    width = min(len(items_VD), -(-num_scores // len(users_UD)))
     width = -(-width // LINE) * LINE
     firsts = range(0, len(items_VD), width)
     excluded = None if exclusions is None else exclusions.places(width, len(firsts))
@@ -156,12 +165,13 @@ def _tiles(
 
 
 def _topk(users_UD: Tensor, items_VD: Tensor, k: int, barred_V: Tensor, exclusions: Exclusions | None) -> TopK:
-    step = max(TILE_USERS, TILE_SCORES // len(items_VD))
+    step, num_scores = _tile_size(len(items_VD))
     lists = []
     for start in range(0, len(users_UD), step):
         stop = min(start + step, len(users_UD))
         excluded = None if exclusions is None else exclusions.rows(start, stop)
-        lists.append(_search(_tiles(users_UD[start:stop], items_VD, barred_V, excluded), k))
+        tiles = _tiles(users_UD[start:stop], items_VD, barred_V, excluded, num_scores=num_scores)
+        lists.append(_search(tiles, k))
     if not lists:
         return TopK(torch.zeros(0, k, dtype=torch.int64), torch.zeros(0, k))
     return TopK(torch.cat([best.indices_UK for best in lists]), torch.cat([best.scores_UK for best in lists]))

@@ -28,7 +28,7 @@ class ItemIndex:
     """At least one row, every number in it finite. Scores are exact, whatever found the rows.
 
     Ties go by row: among all rows where the search is exact, else among those that were found. `add` and `retire`
-    change what is found, not what is stated. Rows that were added are compared one by one: build anew when they are many.
+    change what is found, not what is stated. Added rows are compared one by one: build anew when they are many.
     """
 
     def __init__(self, vectors: Float32, statement: Statement, structure: Structure | None = None) -> None:
@@ -36,6 +36,7 @@ class ItemIndex:
         self.statement = statement
         self.structure = structure
         self._retired = NOTHING
+        self._last: tuple[Selection | None, Chosen] = None, Chosen(Selection.without(NOTHING), len(vectors), NOTHING)
 
     @classmethod
     def exact(cls, vectors: Float32) -> "ItemIndex":
@@ -78,7 +79,7 @@ class ItemIndex:
             return self._flat.search(table, num, chosen)
         if chosen is None:
             return self._approximately(effort, table, num)
-        visits = self.structure.visits(table, effort.visited, chosen)
+        visits = self.structure.visits(table, effort.visited, chosen.between(0, self.statement.num_rows))
         parts = [
             (own, self._visiting(int(visited), effort, table[own], num, chosen))
             for visited in np.unique(visits)
@@ -110,6 +111,7 @@ class ItemIndex:
         """These are not found again; the others keep their numbers."""
         gone = Chosen(Selection.only(rows), len(self.vectors), NOTHING)
         self._retired = np.union1d(self._retired, gone.rows)
+        self._last = None, gone
 
     def save(self, directory: Path, name: str) -> None:
         if self.is_changed:
@@ -187,10 +189,15 @@ class ItemIndex:
 
     def _chosen(self, selection: Selection | None) -> Chosen | None:
         """What may be found, where that is not everything."""
+        if selection is None and len(self._retired) == 0:
+            return None
         if selection is not None and not isinstance(selection, Selection):
             raise ValueError(f"a selection is Selection.only(rows) or Selection.without(rows), got {selection!r}")
         asked = Selection.without(NOTHING) if selection is None else selection
-        chosen = Chosen(asked, len(self.vectors), self._retired)
+        known, chosen = self._last
+        if known is not asked or chosen.num_rows != len(self.vectors):
+            chosen = Chosen(asked, len(self.vectors), self._retired)
+            self._last = asked, chosen  # the next query is likely to be asked with the same one
         return chosen if chosen.is_allowed or len(chosen.rows) else None
 
     def _checked(self, queries: Float32, k: int) -> Float32:

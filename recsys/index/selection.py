@@ -48,6 +48,16 @@ class Chosen:
         if self.is_allowed and len(retired):
             self.rows = np.setdiff1d(self.rows, retired, assume_unique=True)
 
+    @cached_property
+    def bits(self) -> NDArray[np.uint8]:
+        """The mask, a bit for each row, the first one lowest."""
+        return np.packbits(self.mask, bitorder="little")
+
+    @cached_property
+    def counts(self) -> dict[int, Int64]:
+        """How many rows may be found of each list, as a structure has counted them; by which structure."""
+        return {}
+
     @property
     def count(self) -> int:
         """How many may be found."""
@@ -69,6 +79,8 @@ class Chosen:
 
     def between(self, first: int, stop: int) -> "Chosen":
         """Of rows [first, stop), counted from `first`."""
+        if (first, stop) == (0, self.num_rows):
+            return self
         rows = self.rows[(self.rows >= first) & (self.rows < stop)] - first
         return Chosen(Selection(rows, self.is_allowed), stop - first, np.zeros(0, np.int64))
 

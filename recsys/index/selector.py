@@ -3,7 +3,6 @@
 from typing import Any
 
 import faiss
-import numpy as np
 
 from recsys.index.selection import Chosen
 
@@ -13,7 +12,7 @@ SET_SHARE = 0.01
 
 def selector_of(chosen: Chosen) -> faiss.IDSelector:
     if len(chosen.rows) > SET_SHARE * chosen.num_rows:
-        bits: Any = np.packbits(chosen.mask, bitorder="little")
+        bits: Any = chosen.bits
         return faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg]  # as its stub does not know
     batch = faiss.IDSelectorBatch(chosen.rows)
     return batch if chosen.is_allowed else faiss.IDSelectorNot(batch)

@@ -85,9 +85,11 @@ class Lists(Structure):
 
     def _allowed(self, chosen: Chosen) -> Int64:
         """[lists] how many rows of each are allowed."""
-        num_lists, places = int(self.index.nlist), self._places_of(chosen.num_rows)
-        named = np.bincount(places[chosen.rows], minlength=num_lists)
-        return named if chosen.is_allowed else self._sizes - named
+        if id(self) not in chosen.counts:
+            places = self._places_of(chosen.num_rows)
+            named = np.bincount(places[chosen.rows], minlength=int(self.index.nlist))
+            chosen.counts[id(self)] = named if chosen.is_allowed else self._sizes - named
+        return chosen.counts[id(self)]
 
     def _places_of(self, num_rows: int) -> NDArray[np.int32]:
         """[rows] the list of each."""
