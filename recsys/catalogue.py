@@ -55,7 +55,7 @@ class Catalogue:
 
     def index(self, item: ItemId) -> int:
         """UnknownItem, with close matches, where there is no such item."""
-        index = int(self._items.indices_of([item])[0])
+        index = self._items.index_of(item)
         if index == PADDING:
             size = f"{len(self._items):,} items"
             raise UnknownItem(f"item {item!r} is not in this bundle's catalogue ({size}){self._meant(str(item))}")

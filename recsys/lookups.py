@@ -51,6 +51,15 @@ class Lookups:
             return None if deny is None else Selection.without(self._rows_of(deny))
         return Selection.only(self._rows_of(allow if deny is None else np.setdiff1d(allow, deny)))
 
+    def near(self, item: int, k: int) -> tuple[Int64, list[float]]:
+        """Items nearest to one, itself left out, and their cosines; what `near_each` answers, sooner."""
+        row = int(self._rows[item])
+        if row < 0:
+            found = self.near_each(np.array([item]), k)
+            return found.items[0][found.items[0] > 0], found.scores[0].tolist()
+        best = self._index.near(row, k)
+        return self._items[[own for _, own in best]], [score for score, _ in best]
+
     def near_each(self, items: Int64, k: int, *, selection: Selection | None = None, exact: bool = False) -> Nearest:
         """The k nearest of each item, itself left out."""
         found = self._search(self._units(items), k + 1, selection, exact)

@@ -45,7 +45,10 @@ class SimilarItems:
         `allow` names all that may be found, `deny` what may not: a list is short only where fewer are left. Through the
         bundle's index, which states its recall; `exact` compares with every item.
         """
-        return self.similar_many([item], k=k, allow=allow, deny=deny, exact=exact)[0]
+        if allow is not None or deny is not None or exact:
+            return self.similar_many([item], k=k, allow=allow, deny=deny, exact=exact)[0]
+        items, scores = self.lookups.near(self.catalogue.trained_index(item), self._num_near(k))
+        return self._list(items, scores)
 
     def similar_many(
         self,
@@ -104,10 +107,11 @@ class SimilarItems:
         return self.lookups.selection(*told)
 
     def _neighbours(self, found: Nearest) -> list[list[Neighbour]]:
-        return [self._list(items[items > 0], scores) for items, scores in zip(found.items, found.scores, strict=True)]
+        each = zip(found.items, found.scores, strict=True)
+        return [self._list(items[items > 0], scores.tolist()) for items, scores in each]
 
-    def _list(self, items: NDArray[np.int64], scores: NDArray[np.float32]) -> list[Neighbour]:
-        told = zip(self.catalogue.ids(items), scores.tolist(), self.catalogue.titles(items), strict=False)
+    def _list(self, items: NDArray[np.int64], scores: Sequence[float]) -> list[Neighbour]:
+        told = zip(self.catalogue.ids(items), scores, self.catalogue.titles(items), strict=False)
         return [Neighbour(*each) for each in told]
 
 

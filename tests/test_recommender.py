@@ -109,15 +109,15 @@ def test_similar_is_a_sort_of_cosines_without_the_item_itself(recommender: Recom
 
 def test_similar_searches_the_index(recommender: Recommender, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    search = recommender.bundle.index.search_with
+    near = recommender.bundle.index.near
 
-    def watched(effort: object, queries: np.ndarray, k: int, **more: object) -> object:
-        asked.append(k)
-        return search(effort, queries, k, **more)
+    def watched(row: int, k: int) -> object:
+        asked.append((row, k))
+        return near(row, k)
 
-    monkeypatch.setattr(recommender.bundle.index, "search_with", watched)
+    monkeypatch.setattr(recommender.bundle.index, "near", watched)
     recommender.similar("i050", k=6)
-    assert asked == [7]
+    assert asked == [(4, 6)]
 
 
 def test_an_unknown_item_is_refused_with_close_matches(recommender: Recommender, by_time: Recommender) -> None:

@@ -55,6 +55,10 @@ class Vocabulary(ABC):
     def __iter__(self) -> Iterator[ItemId]:
         return iter(self.ids_of(range(1, len(self) + 1)))
 
+    def index_of(self, external_id: ItemId) -> int:
+        """`indices_of` one."""
+        return self._find(external_id) if self.accepts(external_id) else int(self.indices_of([external_id])[0])
+
     def indices_of(self, ids: Sequence[ItemId]) -> Indices:
         """Index of each id, 0 where it is unknown; DataError where an id is of another type, which never matches."""
         for external_id in ids:

@@ -43,6 +43,13 @@ class Flat:
             best.rows[query], best.scores[query], best.found[query] = again.rows[0], again.scores[0], again.found[0]
         return best
 
+    def near(self, row: int, k: int) -> tuple[Int64, float]:
+        """Candidates for the k rows nearest to one of its own, and what none of the others reaches."""
+        num = min(k + MARGIN, len(self.vectors))
+        scores, candidates = self._nearest(self.vectors[row : row + 1], num, None)
+        bound = float(scores[0, -1]) + TOLERANCE * self._longest**2 if num < len(self.vectors) else -np.inf
+        return candidates[0], bound
+
     def _nearest(self, queries: Float32, num: int, chosen: Chosen | None) -> tuple[Float32, Int64]:
         scores = np.empty((len(queries), num), np.float32)
         rows = np.empty((len(queries), num), np.int64)

@@ -87,6 +87,26 @@ class ItemIndex:
         ]
         return joined(parts, len(table), num)
 
+    def near(self, row: int, k: int) -> list[tuple[float, int]]:
+        """(score, row) of the k nearest of one of its own unit rows, itself left out, best first.
+
+        What `search` answers, in a fraction of the time that arrays take for one query.
+        """
+        query, effort, num = self.vectors[row : row + 1], self.statement.effort, min(k + 1, len(self))
+        if self.structure is None or effort is None:
+            candidates, bound = self._flat.near(row, num)
+        else:
+            fetched = min(effort.candidates(num), len(self.vectors))
+            candidates, bound = self.structure.candidates(query, fetched, effort.visited)[0], -np.inf
+        scores = (self.vectors.take(candidates, axis=0) * query).sum(axis=1)
+        best = sorted(
+            (-score, own) for score, own in zip(scores.tolist(), candidates.tolist(), strict=True) if own >= 0
+        )
+        if self.is_changed or len(best) < num or bound >= -best[num - 1][0]:
+            found = self.search(query, num)
+            best = [(-float(score), int(own)) for score, own in zip(found.scores[0], found.rows[0], strict=True)]
+        return [(-score, own) for score, own in best[:num] if own != row][:k]
+
     def settled(self, queries: Float32, scores: Float32, candidates: Int64, k: int) -> Rows:
         """`search`, of more than k candidates that another exact search has found with these scores, the best first.
 

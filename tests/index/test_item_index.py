@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.index.item_index import ItemIndex
+from recsys.index.vectors import unit_rows
 
 
 def table(rows: int, dim: int, seed: int = 0) -> np.ndarray:
@@ -114,3 +115,14 @@ def test_a_batch_equals_one_by_one() -> None:
     for row in range(len(asked)):
         alone = index.search(asked[row : row + 1], 9)
         assert (alone.rows[0] == together.rows[row]).all() and (alone.scores[0] == together.scores[row]).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.integers(1, 70))
+def test_near_a_row_ties_go_by_row_too(repeated: list[int], k: int) -> None:
+    vectors = unit_rows(table(4, 5)[repeated])
+    index = ItemIndex.exact(vectors)
+    for row in (0, len(vectors) // 2, len(vectors) - 1):
+        found = index.search(vectors[row : row + 1], k + 1)
+        expected = [own for own in found.rows[0].tolist() if own != row][:k]
+        assert [own for _, own in index.near(row, k)] == expected

@@ -53,6 +53,16 @@ def test_a_batch_equals_one_by_one(index: ItemIndex, share: float | None) -> Non
     assert (np.concatenate([one.rows for one in alone]) == together.rows).all()
 
 
+def test_near_its_own_rows_is_what_a_search_for_them_finds(index: ItemIndex) -> None:
+    for row in range(0, len(VECTORS), 97):
+        found = index.search(VECTORS[row : row + 1], 11)
+        expected = [
+            pair for pair in zip(found.scores[0].tolist(), found.rows[0].tolist(), strict=True) if pair[1] != row
+        ]
+        assert index.near(row, 10) == expected[:10]
+    assert len(index.near(5, 10**6)) == len(VECTORS) - 1
+
+
 @pytest.mark.parametrize("share", [0.002, 0.01, 0.1, 0.5, 0.9])
 @pytest.mark.parametrize("is_allowed", [True, False])
 def test_a_filter_never_shortens_a_list(index: ItemIndex, share: float, is_allowed: bool) -> None:
