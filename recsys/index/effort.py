@@ -53,6 +53,6 @@ class LookupTimes(Section):
     index: dict[str, float]
     exact: dict[str, float]
 
-    def line(self) -> str:
-        told = {"by the index": self.index, "exactly": self.exact}
+    def line(self, *, is_exact: bool) -> str:
+        told = {"each": self.index} if is_exact else {"by the index": self.index, "exactly": self.exact}
         return "; ".join(f"{how} p50 {times['p50']:.2f} ms, p99 {times['p99']:.2f} ms" for how, times in told.items())

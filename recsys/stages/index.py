@@ -98,7 +98,7 @@ def _record(session: Session) -> Record:
 def _lookups(bundle: Path) -> str:
     statement = SavedIndex.read(bundle / f"{SIMILAR}.{STATEMENT}", remedy="run `recsys index` again").statement
     times = Record.read(bundle / RECORD, remedy="run `recsys index` again").lookups
-    return statement.line() + ("" if times is None else f"; {times.line()}")
+    return statement.line() + ("" if times is None else f"; {times.line(is_exact=statement.effort is None)}")
 
 
 def _most_clicked(dataset: Dataset) -> str:
