@@ -11,6 +11,7 @@ from pipelines.console import run_alone, show, show_json, show_table
 from recsys.errors import ConfigError
 
 if TYPE_CHECKING:
+    from recsys.data.vocabulary import ItemId
     from recsys.recommender import Recommender
     from recsys.similar import Neighbour
 
@@ -51,17 +52,26 @@ def similar(  # noqa: PLR0913 - what a user may say
     if every is not None:
         show(write_neighbours(opened, every, k=k, exact=is_exact))
         return
-    wanted = [opened.parse_item(text) for text in items or ()]
-    if together:
-        answers = [(wanted, opened.similar_to_all(wanted, k=k, exact=is_exact))]
-    else:
-        lists = opened.similar_many(wanted, k=k, exact=is_exact)
-        answers = [([item], own) for item, own in zip(wanted, lists, strict=True)]
+    answers = _answers(opened, items or (), k, together=together, is_exact=is_exact)
     if as_json:
         show_json(_as_json(opened, answers, is_exact=is_exact))
-        return
+    else:
+        _show(opened, answers)
+
+
+def _show(opened: "Recommender", answers: "list[tuple[list[ItemId], list[Neighbour]]]") -> None:
     for asked, neighbours in answers:
         show_table(f"Nearest to {', '.join(map(opened.name_of, asked))}", *_table(opened, neighbours))
+
+
+def _answers(
+    opened: "Recommender", items: Sequence[str], k: int, *, together: bool, is_exact: bool
+) -> "list[tuple[list[ItemId], list[Neighbour]]]":
+    wanted = [opened.parse_item(text) for text in items]
+    if together:
+        return [(wanted, opened.similar_to_all(wanted, k=k, exact=is_exact))]
+    lists = opened.similar_many(wanted, k=k, exact=is_exact)
+    return [([item], own) for item, own in zip(wanted, lists, strict=True)]
 
 
 def _ask_server(url: str, items: Sequence[str], k: int) -> None:
@@ -93,7 +103,7 @@ def _table(opened: "Recommender", neighbours: "list[Neighbour]") -> tuple[list[s
 
 
 def _as_json(
-    opened: "Recommender", answers: Sequence[tuple[Sequence[object], "list[Neighbour]"]], *, is_exact: bool
+    opened: "Recommender", answers: "list[tuple[list[ItemId], list[Neighbour]]]", *, is_exact: bool
 ) -> dict[str, object]:
     return {
         "bundle": opened.bundle.content_id,

@@ -21,13 +21,11 @@ TILE_USERS = 256
 # Where so many users' whole rows fit in 32 MB there is one tile: to merge lists costs more than smaller products do.
 ROW_USERS, ROW_TILE_SCORES = 64, 1 << 23
 # Whole rows are passed over several times: 4 MB stay in a CPU's cache. A product of fewer users waits for the items.
-ROW_SCORES = 1 << 20
-LEAST_USERS = 16
+ROW_SCORES, LEAST_USERS = 1 << 20, 16
 # A tile's rows begin with a cache line, or the product is up to twice as slow.
 LINE = 16
 # Of so many neighbouring items only the best is looked at first, where there are enough scores for that to pay.
-BLOCK = 64
-MANY_SCORES = 1 << 16
+BLOCK, MANY_SCORES = 64, 1 << 16
 UNRANKED = torch.iinfo(torch.int64).max
 NOTHING = float("-inf")
 
@@ -116,11 +114,7 @@ def nearest_rows(queries_UD: Tensor, vectors_VD: Tensor, *, k: int) -> TopK:
 
 
 def target_ranks(
-    scores_UV: Tensor,
-    targets_U: Tensor,
-    *,
-    candidates_V: Tensor | None = None,
-    exclusions: Exclusions | None = None,
+    scores_UV: Tensor, targets_U: Tensor, *, candidates_V: Tensor | None = None, exclusions: Exclusions | None = None
 ) -> Tensor:
     """[U] rank of each target from 1; ties rank the target last. The scores are overwritten.
 
@@ -140,7 +134,7 @@ def whole_rows(num_items: int) -> int:
 
 
 def _tile_size(num_items: int) -> tuple[int, int]:
-    """How many users are taken at a time, and how many scores a tile of theirs has at most."""
+    """Users of a tile, and its most scores."""
     if num_items * TILE_USERS > TILE_SCORES and num_items * ROW_USERS <= ROW_TILE_SCORES:
         return ROW_TILE_SCORES // num_items, ROW_TILE_SCORES
     return max(TILE_USERS, TILE_SCORES // num_items), TILE_SCORES
@@ -166,14 +160,11 @@ def _tiles(
 
 def _topk(users_UD: Tensor, items_VD: Tensor, k: int, barred_V: Tensor, exclusions: Exclusions | None) -> TopK:
     step, num_scores = _tile_size(len(items_VD))
-    lists = []
+    lists = [TopK(torch.zeros(0, k, dtype=torch.int64), torch.zeros(0, k))] if len(users_UD) == 0 else []
     for start in range(0, len(users_UD), step):
         stop = min(start + step, len(users_UD))
         excluded = None if exclusions is None else exclusions.rows(start, stop)
-        tiles = _tiles(users_UD[start:stop], items_VD, barred_V, excluded, num_scores=num_scores)
-        lists.append(_search(tiles, k))
-    if not lists:
-        return TopK(torch.zeros(0, k, dtype=torch.int64), torch.zeros(0, k))
+        lists.append(_search(_tiles(users_UD[start:stop], items_VD, barred_V, excluded, num_scores=num_scores), k))
     return TopK(torch.cat([best.indices_UK for best in lists]), torch.cat([best.scores_UK for best in lists]))
 
 
@@ -215,10 +206,8 @@ def _listed(scores_UV: Tensor, k: int) -> TopK:
     num_ranked = min(k, scores_UV.shape[1])
     best = _stable_topk(scores_UV, num_ranked)
     indices_UK = best.indices_UK.masked_fill(best.scores_UK == NOTHING, 0)
-    missing = (0, k - num_ranked)
-    return TopK(
-        torch.nn.functional.pad(indices_UK, missing), torch.nn.functional.pad(best.scores_UK, missing, value=NOTHING)
-    )
+    missing, pad = (0, k - num_ranked), torch.nn.functional.pad
+    return TopK(pad(indices_UK, missing), pad(best.scores_UK, missing, value=NOTHING))
 
 
 def _stable_topk(scores_UV: Tensor, k: int) -> TopK:

@@ -76,6 +76,7 @@ MAY_IMPORT = {
         "recsys.recommender",
         "recsys.similar",
         "recsys.offline.neighbours",
+        "recsys.data.vocabulary.ItemId",
         "recsys.serving",
         "recsys.errors",
     },

@@ -47,14 +47,15 @@ class MicroBatcher(Generic[Asked, Answered]):
 
     async def _settle(self, batch: Sequence[tuple[Asked, asyncio.Future[Answered]]]) -> None:
         asked = [each for each, _ in batch]
-        try:
-            answers = await asyncio.get_running_loop().run_in_executor(self._executor, self._answer, asked)
-        except Exception as error:
+        work = asyncio.get_running_loop().run_in_executor(self._executor, self._answer, asked)
+        (answers,) = await asyncio.gather(work, return_exceptions=True)
+        waiting = [future for _, future in batch]
+        if isinstance(answers, BaseException):
             # of whoever is to blame nothing is known here: each is told
-            for _, future in batch:
+            for future in waiting:
                 if not future.done():
-                    future.set_exception(error)
+                    future.set_exception(answers)
             return
-        for (_, future), answer in zip(batch, answers, strict=True):
+        for future, answer in zip(waiting, answers, strict=True):
             if not future.done():  # its client may have gone
                 future.set_result(answer)

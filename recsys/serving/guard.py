@@ -22,6 +22,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+log = logging.getLogger("recsys.serving")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 ALWAYS = {"/healthz", "/readyz", "/metrics"}
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
@@ -68,12 +69,12 @@ class Guard:
             await self._answer(scope, receive, exchange)
         except Refusal as refusal:
             await exchange.refuse(refusal)
-        except Exception:
-            logging.getLogger(__name__).exception("request %s", exchange.request_id)
-            await exchange.refuse(
-                Refusal(500, "Internal error", "the fault is the server's; its log has the request's id")
-            )
-        self._write_down(scope, exchange, time.perf_counter() - began)
+        finally:
+            if exchange.status == 0:  # what went wrong goes on to the server's log, which then has its id
+                log.error("request %s failed", exchange.request_id)
+                told = "the fault is the server's; its log has the request's id"
+                await exchange.refuse(Refusal(500, "Internal error", told))
+            self._write_down(scope, exchange, time.perf_counter() - began)
 
     async def _answer(self, scope: Scope, receive: Receive, exchange: "Exchange") -> None:
         if scope["path"] in ALWAYS:

@@ -20,7 +20,7 @@ def test_several_items_together_are_one_list(finished_home):
     ]
 
 
-@pytest.mark.parametrize("index", ["bundle", "exact"])
+@pytest.mark.parametrize("index", ["bundle", pytest.param("exact", marks=pytest.mark.slow)])
 def test_json_is_for_programs(finished_home, index):
     done = command(finished_home, "similar", "run/bundle", "i001", "i002", "--json", "--k", "3", "--index", index)
     assert done.returncode == 0, done.stderr
@@ -55,10 +55,14 @@ def test_every_items_neighbours_go_to_one_file(finished_home, tmp_path):
     [
         ([], "name items to look up, or write every item's neighbours with --all FILE"),
         (["i001", "--all", "near.parquet"], "leave items, --together and --json out, or leave --all out"),
-        (["--all", "near.parquet", "--json"], "leave items, --together and --json out"),
-        (["--all", "near.csv"], "near.csv must end in .parquet"),
-        (["--all", "near.parquet", "--k", "0"], "k must be at least 1, got 0"),
-        (["i001", "i099", "--together"], "item 'i099' is not in this bundle's catalogue"),
+        pytest.param(
+            *(["--all", "near.parquet", "--json"], "leave items, --together and --json out"), marks=pytest.mark.slow
+        ),
+        pytest.param(*(["--all", "near.csv"], "near.csv must end in .parquet"), marks=pytest.mark.slow),
+        pytest.param(*(["--all", "near.parquet", "--k", "0"], "k must be at least 1, got 0"), marks=pytest.mark.slow),
+        pytest.param(
+            *(["i001", "i099", "--together"], "item 'i099' is not in this bundle's catalogue"), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused(finished_home, arguments, told):

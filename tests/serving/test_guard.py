@@ -19,10 +19,15 @@ from tests.serving.servers import Running, running
 
 
 async def exchange(
-    guard: Guard, messages: list[dict[str, Any]], *, path: str = "/v1/similar", headers: Any = (), method: str = "POST"
+    guard: Guard,
+    messages: list[dict[str, Any]],
+    *,
+    path: str = "/v1/similar",
+    headers: Any = (),
+    sent: list[Any] | None = None,
 ) -> tuple[int, dict[str, Any]]:
     """What an ASGI server would hand in; after the last message nothing comes any more."""
-    sent: list[Any] = []
+    sent = [] if sent is None else sent
     waiting = iter(messages)
 
     async def receive() -> dict[str, Any]:
@@ -34,7 +39,7 @@ async def exchange(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await guard({"type": "http", "method": method, "path": path, "headers": list(headers)}, receive, send)
+    await guard({"type": "http", "method": "POST", "path": path, "headers": list(headers)}, receive, send)
     return sent[0]["status"], json.loads(sent[1]["body"])
 
 
@@ -108,8 +113,11 @@ def test_a_fault_of_ours_is_500_without_a_word_of_it(caplog: pytest.LogCaptureFi
     async def broken(*_: Any) -> None:
         raise RuntimeError("a secret")
 
-    status, told = asyncio.run(exchange(Guard(broken, ServeConfig(), Metrics()), [part(b"", more=False)]))
-    assert status == 500
+    sent: list[Any] = []
+    with pytest.raises(RuntimeError, match="a secret"):
+        asyncio.run(exchange(Guard(broken, ServeConfig(), Metrics()), [part(b"", more=False)], sent=sent))
+    assert sent[0]["status"] == 500
+    told = json.loads(sent[1]["body"])
     assert "secret" not in json.dumps(told)
     assert told["request_id"] in caplog.text
 

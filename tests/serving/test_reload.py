@@ -83,6 +83,8 @@ def test_under_load_every_answer_is_of_the_bundle_it_names(
     is_over.set()
     for thread in threads:
         thread.join()
+    for headers in ({}, {"authorization": "Bearer wrong"}):
+        assert own.ask("POST", "/admin/reload", "", headers)[0] == 401
     assert wrong == []
     assert set(answered) == {bundle.name for bundle in bundles}
     if num_reloads > 100:
@@ -103,15 +105,11 @@ def test_sighup_loads_what_the_pointer_leads_to(own: Running, two: tuple[Path, l
     assert own.ask("GET", "/v1/bundle")[2]["bundle"] == two[1][1].name
 
 
+@pytest.mark.slow
 def test_a_watched_pointer_needs_no_word(two: tuple[Path, list[Path]]) -> None:
     with running(two[0] / "bundle", "--watch", "0.1") as server:
         point(two[0], two[1][1])
         server.wait_for(f"serve: {two[1][1].name} takes over")
-
-
-def test_who_has_not_the_administrators_token_reloads_nothing(own: Running) -> None:
-    for headers in ({}, {"authorization": "Bearer wrong"}):
-        assert own.ask("POST", "/admin/reload", "", headers)[0] == 401
 
 
 def test_a_damaged_bundle_is_refused_and_the_log_says_why(two: tuple[Path, list[Path]]) -> None:
