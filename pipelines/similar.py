@@ -42,12 +42,7 @@ def similar(  # noqa: PLR0913 - what a user may say
     from recsys import load
     from recsys.offline.neighbours import write_neighbours
 
-    if every is not None and (items or together or as_json):
-        raise ConfigError(
-            "--all writes every item's own list: leave items, --together and --json out, or leave --all out"
-        )
-    if every is None and not items:
-        raise ConfigError("name items to look up, or write every item's neighbours with --all FILE")
+    _check(every, has_items=bool(items), has_more=together or as_json)
     opened, is_exact = load(bundle), index == "exact"
     if every is not None:
         show(write_neighbours(opened, every, k=k, exact=is_exact))
@@ -57,6 +52,15 @@ def similar(  # noqa: PLR0913 - what a user may say
         show_json(_as_json(opened, answers, is_exact=is_exact))
     else:
         _show(opened, answers)
+
+
+def _check(every: Path | None, *, has_items: bool, has_more: bool) -> None:
+    if every is not None and (has_items or has_more):
+        raise ConfigError(
+            "--all writes every item's own list: leave items, --together and --json out, or leave --all out"
+        )
+    if every is None and not has_items:
+        raise ConfigError("name items to look up, or write every item's neighbours with --all FILE")
 
 
 def _show(opened: "Recommender", answers: "list[tuple[list[ItemId], list[Neighbour]]]") -> None:
