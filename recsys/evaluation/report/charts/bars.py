@@ -15,7 +15,7 @@ from recsys.evaluation.report.wording import percent
 
 WIDTH, ROW, LABELS, VALUES = 330.0, 22.0, 104.0, 52.0
 TENTHS_WIDTH, TENTHS_HEIGHT = 200.0, 150.0
-LEFT, RIGHT, TOP, BOTTOM = 36.0, 198.0, 8.0, 128.0
+LEFT, RIGHT, TOP, BOTTOM = 42.0, 198.0, 8.0, 128.0
 
 
 def count_chart(name: str, title: str, counts: Sequence[tuple[str, int]]) -> Markup:

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-NARROW, WIDE = frozenset(" .,;:'|!()[]filjrtI1"), frozenset("mwMW@%")
+NARROW, WIDE = frozenset(" .,;:'|!()[]filjrtI1"), frozenset("mwMW@%<>+=~")
 """Of letters in common sans-serif fonts."""
 
 
