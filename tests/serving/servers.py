@@ -7,6 +7,8 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,14 +47,21 @@ class Running:
         self.process.send_signal(number)
         return self.process.wait(timeout=30)
 
-    def wait_for(self, pattern: str) -> str:
-        """The next line of its log that has this in it."""
+    def read(self) -> None:
+        """All of its log, as it comes: a full pipe would stop the server."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.lines.append(line)
-            if re.search(pattern, line):
-                return line
-        raise AssertionError(f"the server ended without {pattern!r}: {''.join(self.lines)}")
+
+    def wait_for(self, pattern: str) -> str:
+        """The first line of its log that has this in it."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self.process.poll() is None:
+            for line in list(self.lines):
+                if re.search(pattern, line):
+                    return line
+            time.sleep(0.02)
+        raise AssertionError(f"no {pattern!r} in the server's log: {''.join(self.lines)}")
 
 
 @contextmanager
@@ -62,6 +71,8 @@ def running(bundle: Path, *options: str, **environment: str) -> Iterator[Running
         command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
     ) as process:
         server = Running(process, 0, [])
+        reader = threading.Thread(target=server.read)
+        reader.start()
         try:
             line = server.wait_for("serving on http://")
             server.port = int(line.split("http://127.0.0.1:")[1].split(",")[0])
@@ -69,4 +80,5 @@ def running(bundle: Path, *options: str, **environment: str) -> Iterator[Running
         finally:
             if process.poll() is None:
                 process.terminate()
-                process.communicate(timeout=30)
+                process.wait(timeout=30)
+            reader.join(timeout=30)
