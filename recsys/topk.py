@@ -133,22 +133,22 @@ def whole_rows(num_items: int) -> int:
     return max(LEAST_USERS, ROW_SCORES // num_items)
 
 
-def _tile_size(num_items: int) -> tuple[int, int]:
-    """Users of a tile, and its most scores."""
-    if num_items * TILE_USERS > TILE_SCORES and num_items * ROW_USERS <= ROW_TILE_SCORES:
-        return ROW_TILE_SCORES // num_items, ROW_TILE_SCORES
-    return max(TILE_USERS, TILE_SCORES // num_items), TILE_SCORES
+def _tile_shape(num_users: int, num_items: int) -> tuple[int, int]:
+    """Users, and items, whose rows begin with a cache line."""
+    has_whole_rows = num_items * TILE_USERS > TILE_SCORES and num_items * ROW_USERS <= ROW_TILE_SCORES
+    num_scores = ROW_TILE_SCORES if has_whole_rows else TILE_SCORES
+    most = num_scores // num_items if has_whole_rows else max(TILE_USERS, num_scores // num_items)
+    step = max(1, min(num_users, most))
+    return step, -(-min(num_items, -(-num_scores // step)) // LINE) * LINE
 
 
 def _tiles(
-    users_UD: Tensor, items_VD: Tensor, barred_V: Tensor, exclusions: Exclusions | None, *, num_scores: int
+    users_UD: Tensor, items_VD: Tensor, barred_V: Tensor, exclusions: Exclusions | None, tile_UW: Tensor
 ) -> Iterator[tuple[int, Tensor]]:
     """(first item, scores) from the smallest index on. The scores are masked, and gone when the next tile is made."""
-    width = min(len(items_VD), -(-num_scores // len(users_UD)))
-    width = -(-width // LINE) * LINE
+    width = tile_UW.shape[1]
     firsts = range(0, len(items_VD), width)
     excluded = None if exclusions is None else exclusions.places(width, len(firsts))
-    tile_UW = torch.empty(len(users_UD), width, dtype=users_UD.dtype, device=users_UD.device)
     for tile, first in enumerate(firsts):
         items_WD = items_VD[first : first + width]
         scores_UW = torch.mm(users_UD, items_WD.T, out=tile_UW[:, : len(items_WD)])
@@ -159,12 +159,13 @@ def _tiles(
 
 
 def _topk(users_UD: Tensor, items_VD: Tensor, k: int, barred_V: Tensor, exclusions: Exclusions | None) -> TopK:
-    step, num_scores = _tile_size(len(items_VD))
+    step, width = _tile_shape(len(users_UD), len(items_VD))
+    tile_UW = users_UD.new_empty(step, width)  # one for all: new memory is cleared, which takes as long as a product
     lists = [TopK(torch.zeros(0, k, dtype=torch.int64), torch.zeros(0, k))] if len(users_UD) == 0 else []
     for start in range(0, len(users_UD), step):
         stop = min(start + step, len(users_UD))
         excluded = None if exclusions is None else exclusions.rows(start, stop)
-        lists.append(_search(_tiles(users_UD[start:stop], items_VD, barred_V, excluded, num_scores=num_scores), k))
+        lists.append(_search(_tiles(users_UD[start:stop], items_VD, barred_V, excluded, tile_UW[: stop - start]), k))
     return TopK(torch.cat([best.indices_UK for best in lists]), torch.cat([best.scores_UK for best in lists]))
 
 
