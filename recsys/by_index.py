@@ -24,8 +24,13 @@ class ByIndex:
 
     def __init__(self, index: ItemIndex, candidates_V: NDArray[np.bool_]) -> None:
         self.index = index
+        self._candidates_V = candidates_V
         self._items = np.flatnonzero(candidates_V)
         self._num_items = len(candidates_V)
+
+    def is_of(self, candidates_V: NDArray[np.bool_]) -> bool:
+        """Whether these are its candidates."""
+        return np.array_equal(self._candidates_V, candidates_V)
 
     def topk(
         self,

@@ -18,9 +18,9 @@ from recsys.topk import nearest_rows
 AT_ONCE = 4096
 
 
-def search_exactly_in_batches(index: ItemIndex, queries: Float32, k: int) -> Rows:
-    """What an exact search of the index answers, at the speed of a matrix product."""
-    if index.is_changed:
+def search_exactly(index: ItemIndex, queries: Float32, k: int) -> Rows:
+    """Every row compared with each query: one query by FAISS, many at the speed of a matrix product, answered alike."""
+    if len(queries) == 1 or index.is_changed:
         return index.search_with(None, queries, k)
     num = min(k + MARGIN, len(index))
     best = nearest_rows(torch.from_numpy(queries), torch.from_numpy(index.vectors), k=num)
@@ -63,11 +63,7 @@ class Lookups:
     def near_each(self, items: Int64, k: int, *, selection: Selection | None = None, exact: bool = False) -> Nearest:
         """The k nearest of each item, itself left out."""
         found = self._search(self._units(items), k + 1, selection, exact)
-        rows = self._rows[items]
-        if len(items) == 1:
-            keep = (found.rows[0] != rows[0]).nonzero()[0][None, :k]
-        else:
-            keep = np.argsort(found.rows == rows[:, None], axis=1, kind="stable")[:, :k]
+        keep = np.argsort(found.rows == self._rows[items][:, None], axis=1, kind="stable")[:, :k]
         return self._nearest(found.columns(keep))
 
     def near_all(self, items: Int64, k: int, *, selection: Selection | None = None, exact: bool = False) -> Nearest:
@@ -85,11 +81,10 @@ class Lookups:
             yield own, self.near_each(own, k, exact=exact)
 
     def _search(self, queries: Float32, k: int, selection: Selection | None, exact: bool) -> Rows:
-        index = self._index
-        effort = None if exact else index.statement.effort
-        if effort is not None or selection is not None or len(queries) == 1:
-            return index.search_with(effort, queries, k, selection=selection)
-        return search_exactly_in_batches(index, queries, k)
+        effort = None if exact else self._index.statement.effort
+        if effort is None and selection is None:
+            return search_exactly(self._index, queries, k)
+        return self._index.search_with(effort, queries, k, selection=selection)
 
     def _units(self, items: Int64) -> Float32:
         """Of candidates the very rows of the index, and with them its scores."""

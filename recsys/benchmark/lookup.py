@@ -23,7 +23,7 @@ from recsys.index.item_index import ItemIndex
 from recsys.index.selection import Selection
 from recsys.index.trial import Trial
 from recsys.index.vectors import Float32, Int64, unit_rows
-from recsys.lookups import search_exactly_in_batches
+from recsys.lookups import search_exactly
 from recsys.recommender import Recommender
 
 BATCHES = (1, 16, 256)
@@ -93,7 +93,7 @@ def contenders(index: ItemIndex) -> list[Contender]:
     flat = faiss.IndexFlatIP(index.dim)
     flat.add(index.vectors)
     both = [
-        Contender("exact", lambda queries: _exactly(index, queries)),
+        Contender("exact", lambda queries: search_exactly(index, queries, K).rows),
         Contender("FAISS flat", lambda queries: flat.search(queries, K)[1]),
     ]
     structure, effort = index.structure, index.statement.effort
@@ -145,12 +145,6 @@ def _single(opened: Recommender) -> SingleLookup:
         ours.append(time.perf_counter() - between)
         theirs.append(between - began)
     return SingleLookup(similar=1e3 * float(np.median(ours)), faiss_alone=1e3 * float(np.median(theirs)))
-
-
-def _exactly(index: ItemIndex, queries: Float32) -> Int64:
-    if len(queries) == 1:
-        return index.search_with(None, queries, K).rows
-    return search_exactly_in_batches(index, queries, K).rows
 
 
 def _in_turns(found: list[Contender], queries: Float32, batch: int) -> list[tuple[Contender, list[float]]]:

@@ -8,10 +8,12 @@ import numpy as np
 
 from recsys.bundle.opened import open_bundle
 from recsys.errors import ConfigError
+from recsys.index.item_index import ItemIndex
 from recsys.index.vectors import Float32, unit_rows
+from recsys.lookups import search_exactly
 from recsys.recommender import Recommender
 
-NUM_CENTRES, NUM_QUERIES = 1_000, 1_024
+NUM_CENTRES, NUM_QUERIES, NEAR = 1_000, 1_024, 5
 MADE = re.compile(r"(clustered|normal):([0-9_]+)x([0-9]+)")
 
 
@@ -36,7 +38,7 @@ def vectors_of(source: str) -> Looked:
         raise ConfigError(f"{source!r} is no bundle's directory, nor made vectors as in clustered:1000000x64")
     opened = Recommender(open_bundle(path))
     vectors = opened.bundle.index.vectors
-    return Looked(source, vectors, _between(vectors), opened)
+    return Looked(source, vectors, _between(opened.bundle.index), opened)
 
 
 def _made(kind: str, num: int, dim: int) -> Looked:
@@ -56,11 +58,8 @@ def _made(kind: str, num: int, dim: int) -> Looked:
     return Looked(f"{kind}:{num}x{dim}", units[:num], units[num:])
 
 
-def _between(vectors: Float32) -> Float32:
+def _between(index: ItemIndex) -> Float32:
     """Half-way between an item and another that is near to it: like an item, and none."""
-    random = np.random.default_rng(0)
-    rows = random.integers(0, len(vectors), NUM_QUERIES)
-    near = np.concatenate(
-        [np.argsort(-(vectors[part] @ vectors.T), axis=1)[:, : 1 + 5][:, -1] for part in np.array_split(rows, 16)]
-    )
-    return unit_rows(vectors[rows] + vectors[near])
+    rows = np.random.default_rng(0).integers(0, len(index.vectors), NUM_QUERIES)
+    near = search_exactly(index, index.vectors[rows], 1 + NEAR).rows[:, -1]
+    return unit_rows(index.vectors[rows] + index.vectors[near])

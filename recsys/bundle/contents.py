@@ -22,7 +22,7 @@ from recsys.index.build import build_index
 from recsys.index.config import AutoIndex, IndexConfig
 from recsys.index.effort import LookupTimes
 from recsys.index.timing import lookup_times
-from recsys.index.trial import Tell
+from recsys.index.trial import Tell, untold
 from recsys.index.vectors import unit_rows
 from recsys.model.ranking.ranker import Ranker
 from recsys.model.ranking.store import save_ranker
@@ -45,17 +45,13 @@ class Ranked:
     blend: Blend
 
 
-def _nobody(message: str) -> None:
-    """Is told."""
-
-
 @dataclass(frozen=True)
 class Indexed:
     """How items are looked up, whether recommending may go through an index too, and who is told how it is built."""
 
     config: IndexConfig = field(default_factory=AutoIndex)
     is_recommend_approximate: bool = False
-    tell: Tell = _nobody
+    tell: Tell = untold
 
 
 @dataclass(frozen=True)

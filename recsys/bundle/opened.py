@@ -82,5 +82,5 @@ def _index(directory: Path, name: str) -> ItemIndex:
 
 
 def _array(directory: Path, name: str) -> NDArray[Any]:
-    array: NDArray[Any] = np.load(directory / name, allow_pickle=False)
-    return array
+    """Mapped, so that the processes of a server share it; copied where it is written to, which nobody does."""
+    return np.asarray(np.load(directory / name, mmap_mode="c", allow_pickle=False))

@@ -24,14 +24,22 @@ class Flat:
         self.vectors = vectors
         lengths = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64)
         self._longest = float(np.sqrt(lengths.max(initial=0.0)))
+        self._gathered: tuple[Chosen | None, Flat] = None, self
 
     def search(self, queries: Float32, k: int, chosen: Chosen | None = None) -> Rows:
         """The k rows of largest inner product with each query, ties by row; there are k that may be found."""
         if chosen is not None and chosen.is_allowed and 4 * chosen.count <= len(self.vectors):
-            best = Flat(self.vectors[chosen.rows]).search(queries, k)
+            best = self._those(chosen).search(queries, k)
             return Rows(np.where(best.found, chosen.rows[best.rows], 0), best.scores, best.found)
         num = min(k + MARGIN, len(self.vectors))
         return self.settled(queries, *self._nearest(queries, num, chosen), k, chosen)
+
+    def _those(self, chosen: Chosen) -> "Flat":
+        known, gathered = self._gathered
+        if known is not chosen:
+            gathered = Flat(self.vectors[chosen.rows])
+            self._gathered = chosen, gathered  # the next query is likely to be asked with the same one
+        return gathered
 
     def settled(
         self, queries: Float32, scores: Float32, candidates: Int64, k: int, chosen: Chosen | None = None

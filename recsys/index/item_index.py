@@ -102,6 +102,7 @@ class ItemIndex:
         best = sorted(
             (-score, own) for score, own in zip(scores.tolist(), candidates.tolist(), strict=True) if own >= 0
         )
+        # what was retired may be among them, or what was not fetched be as near
         if self.is_changed or len(best) < num or bound >= -best[num - 1][0]:
             found = self.search(query, num)
             best = [(-float(score), int(own)) for score, own in zip(found.scores[0], found.rows[0], strict=True)]

@@ -53,11 +53,6 @@ class Chosen:
         """The mask, a bit for each row, the first one lowest."""
         return np.packbits(self.mask, bitorder="little")
 
-    @cached_property
-    def counts(self) -> dict[int, Int64]:
-        """How many rows may be found of each list, as a structure has counted them; by which structure."""
-        return {}
-
     @property
     def count(self) -> int:
         """How many may be found."""

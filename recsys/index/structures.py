@@ -71,6 +71,7 @@ class Lists(Structure):
     def __init__(self, index: Any) -> None:
         super().__init__(index)
         self._places: NDArray[np.int32] | None = None
+        self._counted: tuple[Chosen | None, Int64] = None, np.zeros(0, np.int64)
 
     def visits(self, queries: Float32, visited: int, chosen: Chosen) -> Int64:
         """Lists, nearest first, until as many allowed rows are read as rows are without a filter."""
@@ -85,11 +86,13 @@ class Lists(Structure):
 
     def _allowed(self, chosen: Chosen) -> Int64:
         """[lists] how many rows of each are allowed."""
-        if id(self) not in chosen.counts:
+        known, counts = self._counted
+        if known is not chosen:
             places = self._places_of(chosen.num_rows)
             named = np.bincount(places[chosen.rows], minlength=int(self.index.nlist))
-            chosen.counts[id(self)] = named if chosen.is_allowed else self._sizes - named
-        return chosen.counts[id(self)]
+            counts = named if chosen.is_allowed else self._sizes - named
+            self._counted = chosen, counts  # the next query is likely to be asked with the same one
+        return counts
 
     def _places_of(self, num_rows: int) -> NDArray[np.int32]:
         """[rows] the list of each."""

@@ -32,6 +32,10 @@ LEAST_NODES, MOST_NODES = 16, 4096
 Tell = Callable[[str], None]
 
 
+def untold(_: str) -> None:
+    """For who wants to hear nothing."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """Rows that structures are made of, in random order, and others that they are asked for."""

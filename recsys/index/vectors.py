@@ -36,7 +36,7 @@ class Rows:
 def unit_rows(vectors: Float32) -> Float32:
     """Every row at length 1, so that inner products are cosines; a row of zeros stays one."""
     # by the largest number first: the square of a large or a small one is none
-    largest = np.abs(vectors).max(axis=1, keepdims=True, initial=0.0)
+    largest = np.maximum(vectors.max(axis=1, keepdims=True), -vectors.min(axis=1, keepdims=True))
     scaled = np.divide(vectors, largest, out=np.zeros_like(vectors), where=largest > 0)
     lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
     return np.divide(scaled, lengths, out=scaled, where=lengths > 0)
@@ -62,16 +62,9 @@ def ranked(queries: Float32, vectors: Float32, candidates: Int64, k: int) -> Row
     if len(queries) == 1:
         return _ranked_alone(queries[0], vectors, candidates[0], k)
     step = max(1, GATHERED // max(1, candidates.shape[1] * vectors.shape[1]))
-    parts = [
-        _ranked(queries[first : first + step], vectors, candidates[first : first + step], k)
-        for first in range(0, len(queries), step)
-    ]
-    if len(parts) == 1:
-        return parts[0]
-    if not parts:
-        nothing = np.zeros((0, min(k, candidates.shape[1])), np.int64)
-        return Rows(nothing, nothing.astype(np.float32), nothing.astype(np.bool_))
-    return Rows(*(np.concatenate(column) for column in zip(*((p.rows, p.scores, p.found) for p in parts), strict=True)))
+    chunks = [np.arange(first, min(first + step, len(queries))) for first in range(0, len(queries), step)]
+    parts = [(own, _ranked(queries[own], vectors, candidates[own], k)) for own in chunks]
+    return joined(parts, len(queries), min(k, candidates.shape[1]))
 
 
 def _ranked_alone(query: Float32, vectors: Float32, candidates: Int64, k: int) -> Rows:

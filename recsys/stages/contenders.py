@@ -1,6 +1,6 @@
 """What of a workdir is evaluated, and audited, beside the baselines."""
 
-from recsys.evaluation.approximate import through_index
+from recsys.evaluation.approximate import ThroughIndex
 from recsys.evaluation.config import K
 from recsys.evaluation.outcome import APPROXIMATE, REFIT, RERANKED, RETRIEVER
 from recsys.evaluation.systems import Contenders, System
@@ -34,7 +34,7 @@ def contenders_without(session: Session, missing: set[Stage]) -> Contenders:
 
 def _by_index(session: Session, exact: Contenders) -> Contenders:
     retriever = exact.retrievers[RETRIEVER]
-    system = through_index(retriever, session.config.index, num_found=max(K, session.config.evaluation.list_length))
+    system = ThroughIndex(retriever, session.config.index, num_found=max(K, session.config.evaluation.list_length))
     told_time = {APPROXIMATE} if retriever.config.reads_query_time else set()
     return Contenders(exact.retrievers, {APPROXIMATE: system, **exact.others}, exact.others_told_time | told_time)
 
