@@ -63,6 +63,19 @@ class Catalogue:
 
     def parse(self, text: str) -> ItemId:
         """An id as it is typed on a command line, in the catalogue's type; UnknownItem where it cannot be one."""
+        parsed = self._parsed(text)
+        if parsed is None:
+            told = f"item {text!r} is no id of this bundle, whose ids are {self._items.id_type}"
+            raise UnknownItem(f"{told}{self._meant(text)}")
+        return parsed
+
+    def trained_index_of(self, text: str) -> int:
+        """Of an id as text; 0 where there is no such item or the model never saw it. No message is made of it."""
+        parsed = self._parsed(text)
+        index = PADDING if parsed is None else self._items.index_of(parsed)
+        return index if self._known[index] else PADDING
+
+    def _parsed(self, text: str) -> ItemId | None:
         id_type = self._items.id_type
         if id_type == "string":
             return text
@@ -71,7 +84,7 @@ class Catalogue:
         if id_type.startswith("float") and re.fullmatch(r"-?[0-9.]+([eE][-+]?[0-9]+)?", text):
             with suppress(ValueError):
                 return float(text)
-        raise UnknownItem(f"item {text!r} is no id of this bundle, whose ids are {id_type}{self._meant(text)}")
+        return None
 
     def name(self, index: int) -> str:
         """The id with its title, for people."""

@@ -11,9 +11,6 @@ class ServeConfig(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     """0: one that is free."""
-    most_k: PositiveInt = 1_000
-    most_items: PositiveInt = 10_000
-    """Ids in one list of a request."""
     body_bytes: PositiveInt = 1_000_000
     body_seconds: PositiveFloat = 5.0
     """Within which a request's body must have come."""

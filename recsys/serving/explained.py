@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.index.vectors import unit_rows
 from recsys.recommender import Recommender
 from recsys.rules import Clicks
 
@@ -46,10 +47,8 @@ def item_map(recommender: Recommender) -> Places:
     bundle = recommender.bundle
     candidates = np.flatnonzero(bundle.candidates)
     items = candidates[np.argsort(-bundle.popularity[candidates], kind="stable")][:NUM_PLACES]
-    vectors = bundle.item_vectors[items].astype(np.float64)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    centred = vectors / np.maximum(lengths, 1e-12)
-    centred -= centred.mean(axis=0)
+    units = unit_rows(bundle.item_vectors[items]).astype(np.float64)
+    centred = units - units.mean(axis=0)
     values, directions = np.linalg.eigh(centred.T @ centred)
     points = centred @ directions[:, np.argsort(-values)[:2]]
     if points.shape[1] < 2:

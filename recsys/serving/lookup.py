@@ -5,13 +5,13 @@ Items that nobody knows are told, never guessed at, and no error: a client's cat
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from recsys.data.suggestions import close_items
 from recsys.data.vocabulary import ItemId
-from recsys.errors import BundleError, UnknownItem, UserError
+from recsys.errors import BundleError, UserError
 from recsys.recommender import Recommendation, Recommender
 from recsys.rules import Clicks
 from recsys.serving.explained import item_map, reasons
@@ -66,7 +66,8 @@ class Answers:
 
     def similar(self, asked: SimilarRequest) -> SimilarAnswer:
         unknown = self._unknown(asked.items)
-        known = [item for item in asked.items if item not in unknown]
+        strange = set(unknown)
+        known = [item for item in asked.items if item not in strange]
         lists = self._recommender.similar_many(
             known, k=asked.k, allow=self._own(asked.allow), deny=self._own(asked.deny), exact=asked.exact
         )
@@ -81,15 +82,14 @@ class Answers:
 
         What was asked before is answered from memory: a bundle never changes.
         """
-        return self._remembered(text, k, has_titles)
+        index = self._recommender.catalogue.trained_index_of(text)
+        return self._remembered(index, k, has_titles) if index else None
 
-    def _neighbours(self, text: str, k: int, has_titles: bool) -> bytes | None:
-        try:
-            item = self._recommender.parse_item(text)
-            found = self._recommender.similar(item, k=k)
-        except UnknownItem:
-            return None
-        told = Neighbours(bundle=self.bundle, item=item, neighbours=_scored(found, has_titles))
+    def _neighbours(self, index: int, k: int, has_titles: bool) -> bytes:
+        (item,) = self._recommender.catalogue.ids([index])
+        told = Neighbours(
+            bundle=self.bundle, item=item, neighbours=_scored(self._recommender.similar(item, k=k), has_titles)
+        )
         return told.model_dump_json(exclude_none=True).encode()
 
     def recommend(self, asked: Sequence[RecommendationsRequest]) -> list[Recommendations | Refused]:
@@ -115,6 +115,7 @@ class Answers:
         items = [Found(item=item, title=catalogue.title(index)) for item, index in zip(ids, close, strict=True)]
         return SearchAnswer(bundle=self.bundle, items=items)
 
+    @cached_property
     def map(self) -> ItemMap:
         places, catalogue = item_map(self._recommender), self._recommender.catalogue
         told = zip(catalogue.ids(places.items), catalogue.titles(places.items), places.points.tolist(), strict=True)

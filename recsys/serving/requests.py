@@ -4,10 +4,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-MOST_TEXT = 512
+MOST_TEXT, MOST_ITEMS, MOST_K, MOST_REQUESTS = 512, 10_000, 1_000, 256
+"""Letters of an id, ids of a list, the k of a request, requests of a batch."""
 ItemId = Annotated[str, StringConstraints(max_length=MOST_TEXT)] | int | float
-Items = Annotated[list[ItemId], Field(max_length=10_000)]
-K = Annotated[int, Field(ge=1, le=1_000)]
+Items = Annotated[list[ItemId], Field(max_length=MOST_ITEMS)]
+K = Annotated[int, Field(ge=1, le=MOST_K)]
 Seconds = Annotated[float, Field(ge=-1e12, le=1e12)]
 
 
@@ -30,7 +31,7 @@ class RecommendationsRequest(Strict):
     """What follows one history, which runs from the oldest click on."""
 
     history: Annotated[Items, Field(examples=[["i01999", "i00007"]])]
-    times: Annotated[list[Seconds], Field(max_length=10_000)] | None = None
+    times: Annotated[list[Seconds], Field(max_length=MOST_ITEMS)] | None = None
     """Seconds since 1970, one for each click; for a model that reads times."""
     asked: Seconds | None = None
     """The moment asked about; for a model that reads it."""
@@ -46,7 +47,7 @@ class RecommendationsRequest(Strict):
 
 
 class BatchRequest(Strict):
-    requests: Annotated[list[RecommendationsRequest], Field(min_length=1, max_length=256)]
+    requests: Annotated[list[RecommendationsRequest], Field(min_length=1, max_length=MOST_REQUESTS)]
 
 
 class Answer(BaseModel):

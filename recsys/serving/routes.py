@@ -5,7 +5,6 @@ client wrote, but for ids in `unknown`.
 """
 
 import asyncio
-import hmac
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,10 +22,12 @@ from recsys.errors import UserError
 from recsys.serving.batching import MicroBatcher
 from recsys.serving.config import ServeConfig
 from recsys.serving.current import Current
-from recsys.serving.guard import Refusal
+from recsys.serving.guard import Refusal, demand_bearer
 from recsys.serving.lookup import Answers, Refused
 from recsys.serving.metrics import Metrics
 from recsys.serving.requests import (
+    MOST_K,
+    MOST_TEXT,
     BatchAnswer,
     BatchRequest,
     BundleFacts,
@@ -106,7 +107,7 @@ class Routes:
         strange = set(told) - {"k", "titles"}
         if strange:
             raise Refusal(422, "Unprocessable", "the query takes k and titles")
-        k, titles = _whole(told.get("k", ["10"])[-1], 1, self._config.most_k, "k"), told.get("titles", ["false"])[-1]
+        k, titles = _whole(told.get("k", ["10"])[-1], 1, MOST_K, "k"), told.get("titles", ["false"])[-1]
         if titles not in ("true", "false"):
             raise Refusal(422, "Unprocessable", "titles is true or false")
         found = self._current.answers.neighbours(item, k, titles == "true")
@@ -131,11 +132,12 @@ class Routes:
         return _told(BatchAnswer(bundle=bundle, answers=[_accepted(answer) for answer in answers]))
 
     async def search(self, q: str) -> Response:
-        answers = self._current.answers
-        return _told(await self._run(partial(answers.search, q[:512])))
+        # it may take as long as many recommendations, and needs nothing that they need
+        return _told(await asyncio.to_thread(self._current.answers.search, q[:MOST_TEXT]))
 
     async def map(self) -> Response:
-        return _told(await self._run(self._current.answers.map))
+        answers = self._current.answers
+        return _told(await asyncio.to_thread(lambda: answers.map))
 
     async def facts(self) -> Response:
         return _told(self._current.answers.facts())
@@ -147,8 +149,7 @@ class Routes:
         return PlainTextResponse(self._metrics.text())
 
     async def reload(self, admin: str, request: Request) -> Response:
-        if not hmac.compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {admin}".encode()):
-            raise Refusal(401, "Unauthorized", "the administrator's token is asked for")
+        demand_bearer(request.scope, admin, "the administrator's token is asked for")
         outcome = await self.load()
         if outcome == "refused":
             raise Refusal(409, "Refused", "the new bundle is not sound; the old one stays, and the log says why")

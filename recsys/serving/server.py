@@ -25,10 +25,10 @@ IDLE_SECONDS = 75
 log = logging.getLogger("recsys.serving")
 
 
-def serve(bundle: Path, config: ServeConfig, *, workers: int = 1, token: str | None = None) -> None:
-    """Until a signal says so. Nobody reloads over HTTP without the administrator's token, RECSYS_ADMIN_TOKEN."""
-    environment = {BUNDLE: str(bundle), CONFIG: config.model_dump_json(), **({} if token is None else {TOKEN: token})}
-    os.environ.update(environment)
+def serve(bundle: Path, config: ServeConfig, *, workers: int = 1) -> None:
+    """Until a signal says so. RECSYS_TOKEN, where it is set, is asked of all, RECSYS_ADMIN_TOKEN of who reloads."""
+    # workers are processes, which get both from their environment
+    os.environ.update({BUNDLE: str(bundle), CONFIG: config.model_dump_json()})
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     settings = {
         "factory": True,

@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from recsys.bundle.opened import open_bundle
+from recsys.evaluation import approximate
 from recsys.evaluation.tables import evaluation_lines
-from recsys.index import trial
+from recsys.index import build, trial
 from recsys.recommender import Recommender
 from recsys.stages.run import run
 from tests.stages.workdirs import Project
@@ -22,9 +23,12 @@ def few_rows_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("few_rows_are_enough")
-def test_exact_and_approximate_are_told_apart(project: Project):
+def test_exact_and_approximate_are_told_apart(project: Project, monkeypatch: pytest.MonkeyPatch):
+    built = []
+    monkeypatch.setattr(approximate, "build_index", lambda *a, **b: built.append(a) or build.build_index(*a, **b))
     with project.session(recommend__approximate=True, **LISTS, **SHORT) as session:
         made = run(session)
+    assert len(built) == 1, "the audit asks the system again, and again: of the same items"
     found = made.evaluated.evaluation
     cost = found.index_cost
     assert cost is not None
