@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from recsys.errors import UserError
+from recsys.errors import DataError, UserError
 from recsys.serving.requests import (
     BatchAnswer,
     BatchRequest,
     BundleFacts,
+    Click,
     ItemId,
     Neighbours,
     Recommendations,
@@ -49,8 +50,11 @@ class Client:
     def recommend(
         self, history: Sequence[ItemId], *, k: int = 10, times: Sequence[float] | None = None, rerank: bool = True
     ) -> Recommendations:
-        told = None if times is None else list(times)
-        asked = RecommendationsRequest(history=list(history), k=k, times=told, rerank=rerank, titles=True)
+        """`times` of the clicks in seconds since 1970, for a model that reads them."""
+        if times is not None and len(times) != len(history):
+            raise DataError(f"every click has one time: got {len(times)} times for {len(history)} clicks")
+        clicks = history if times is None else [Click(item=i, time=t) for i, t in zip(history, times, strict=True)]
+        asked = RecommendationsRequest(history=list(clicks), k=k, rerank=rerank, titles=True)
         return Recommendations.model_validate_json(self._ask("/v1/recommendations", asked.model_dump(mode="json")))
 
     def recommend_many(self, asked: Sequence[RecommendationsRequest]) -> list[Recommendations]:

@@ -15,6 +15,7 @@ from typing import Any
 from recsys.serving.access import AccessLog
 from recsys.serving.config import ServeConfig
 from recsys.serving.metrics import Metrics
+from recsys.serving.pages import PAGES
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -25,6 +26,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 log = logging.getLogger("recsys.serving")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 ALWAYS = {"/healthz", "/readyz", "/metrics"}
+OPEN = {*PAGES, "/openapi.json"}
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 # What a browser shows has these, too; a client pays for every header of every answer.
 OF_PAGES = [
@@ -47,7 +49,7 @@ class Refusal(Exception):  # noqa: N818 - an answer
 
 
 class Guard:
-    """`token`, where there is one, is asked of everybody but whoever looks after the server's health."""
+    """`token`, where there is one, is asked for every answer but the pages' own files and the server's health."""
 
     def __init__(
         self, app: App, config: ServeConfig, metrics: Metrics, *, log: AccessLog | None = None, token: str | None = None
@@ -93,7 +95,7 @@ class Guard:
             self._metrics.in_flight(self._in_flight)
 
     def _authorize(self, scope: Scope) -> None:
-        if self._token is None:
+        if self._token is None or scope["path"] in OPEN:
             return
         demand_bearer(scope, self._token, "a bearer token is asked for")
 

@@ -9,10 +9,12 @@ from starlette.exceptions import HTTPException
 from recsys.serving.access import AccessLog
 from recsys.serving.config import ServeConfig
 from recsys.serving.current import Current
+from recsys.serving.description import openapi
 from recsys.serving.guard import App, Guard, Receive, Refusal, Scope, Send, problem
 from recsys.serving.metrics import Metrics
 from recsys.serving.routes import Routes
 
+TOLD = "Nearest items and recommendations of one bundle. Every answer names the bundle that gave it."
 PREFIX, SUFFIX = b"/v1/items/", b"/similar"
 
 
@@ -21,7 +23,8 @@ def create_app(current: Current, config: ServeConfig, *, token: str | None = Non
     metrics = Metrics()
     metrics.serving(current.answers.bundle)
     routes = Routes(current, config, metrics)
-    app = FastAPI(title="recsys", version="1", redoc_url=None, lifespan=routes.living)
+    app = FastAPI(title="recsys", version="1", description=TOLD, docs_url=None, redoc_url=None, lifespan=routes.living)
+    app.openapi = lambda: openapi(app, current.answers.id_type, current.answers.examples)  # type: ignore[method-assign]
     app.add_exception_handler(Refusal, _refused)
     for error in (HTTPException, RequestValidationError):
         app.add_exception_handler(error, _without_route)

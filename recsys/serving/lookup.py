@@ -50,6 +50,17 @@ class Answers:
         self.bundle = recommender.bundle.content_id
         self._remembered = lru_cache(REMEMBERED)(self._neighbours)
 
+    @property
+    def id_type(self) -> str:
+        """string, or the type of a number."""
+        return self._recommender.bundle.manifest.id_type
+
+    @property
+    def examples(self) -> list[ItemId]:
+        """Two items that the model knows, if there are so many."""
+        bundle = self._recommender.bundle
+        return self._recommender.catalogue.ids(np.flatnonzero(bundle.known & bundle.candidates)[:2])
+
     def check(self) -> None:
         """BundleError where the bundle does not answer as it did when it was made. Warms up, too."""
         bundle = self._recommender.bundle
@@ -145,7 +156,7 @@ class Answers:
     def _together(self, asked: Sequence[RecommendationsRequest]) -> list[Recommendations]:
         first = asked[0]
         lists = self._recommender.recommend_many(
-            [request.history for request in asked],
+            [request.items for request in asked],
             times=None if first.times is None else [request.times or [] for request in asked],
             asked=None if first.asked is None else [request.asked or 0.0 for request in asked],
             k=max(request.k for request in asked),
@@ -166,7 +177,7 @@ class Answers:
             bundle=self.bundle,
             source=own[0].source if own else "retriever",
             recommendations=told,
-            unknown=self._recommender.unknown(asked.history),
+            unknown=self._recommender.unknown(asked.items),
         )
 
     def _why(self, asked: RecommendationsRequest, own: Sequence[Recommendation]) -> list[list[Reason]]:
@@ -177,15 +188,13 @@ class Answers:
                 Reason(item=item, title=catalogue.title(index), raises=raises)
                 for item, (index, raises) in zip(catalogue.ids([index for index, _ in why]), why, strict=True)
             ]
-            for why in reasons(self._recommender, catalogue.indices(asked.history), items)
+            for why in reasons(self._recommender, catalogue.indices(asked.items), items)
         ]
 
     def _why_not(self, asked: RecommendationsRequest) -> str | None:
-        for items in (asked.history, asked.allow or (), asked.deny or ()):
+        for items in (asked.items, asked.allow or (), asked.deny or ()):
             if not self._are_ids(items):
                 return self._id_rule()
-        if asked.times is not None and len(asked.times) != len(asked.history):
-            return "times has one time for each click of the history"
         ranked = self._recommender.bundle.manifest.num_ranked
         if asked.rerank and ranked and asked.k > ranked:
             return f"this bundle's ranker puts {ranked} items in order: k is {ranked} at most, or set rerank to false"
@@ -195,7 +204,7 @@ class Answers:
         return all(map(self._recommender.bundle.items.accepts, items))
 
     def _id_rule(self) -> str:
-        return f"ids of this bundle are of type {self._recommender.bundle.manifest.id_type}"
+        return f"ids of this bundle are of type {self.id_type}"
 
     def _own(self, items: Sequence[ItemId] | None) -> Sequence[ItemId] | None:
         if items is not None and not self._are_ids(items):

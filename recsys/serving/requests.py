@@ -3,67 +3,97 @@
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from typing_extensions import TypeAliasType
 
 MOST_TEXT, MOST_ITEMS, MOST_K, MOST_REQUESTS = 512, 10_000, 1_000, 256
 """Letters of an id, ids of a list, the k of a request, requests of a batch."""
-ItemId = Annotated[str, StringConstraints(max_length=MOST_TEXT)] | int | float
+ItemId = TypeAliasType("ItemId", Annotated[str, StringConstraints(max_length=MOST_TEXT)] | int | float)
 Items = Annotated[list[ItemId], Field(max_length=MOST_ITEMS)]
 K = Annotated[int, Field(ge=1, le=MOST_K)]
 Seconds = Annotated[float, Field(ge=-1e12, le=1e12)]
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, allow_inf_nan=False, frozen=True, use_attribute_docstrings=True
+    )
 
 
 class SimilarRequest(Strict):
     """The nearest items of each of several."""
 
-    items: Annotated[Items, Field(min_length=1, examples=[["i01999", "i00007"]])]
+    items: Annotated[Items, Field(min_length=1)]
     k: K = 10
+    """How many."""
     allow: Items | None = None
+    """All that may come back."""
     deny: Items | None = None
+    """What may not."""
     exact: bool = False
+    """Whether every item is compared, whatever the index."""
     titles: bool = False
+    """Whether titles come along."""
+
+
+class Click(Strict):
+    """An item, and when it was clicked."""
+
+    item: ItemId
+    time: Seconds
+    """Seconds since 1970."""
 
 
 class RecommendationsRequest(Strict):
-    """What follows one history, which runs from the oldest click on."""
+    """What follows one history."""
 
-    history: Annotated[Items, Field(examples=[["i01999", "i00007"]])]
-    times: Annotated[list[Seconds], Field(max_length=MOST_ITEMS)] | None = None
-    """Seconds since 1970, one for each click; for a model that reads times."""
+    history: Annotated[list[ItemId | Click], Field(max_length=MOST_ITEMS)]
+    """From the oldest click on: ids, or ids with times, for a model that reads them. Times count where all have one."""
     asked: Seconds | None = None
     """The moment asked about; for a model that reads it."""
     k: K = 10
+    """How many."""
     exclude_seen: bool = True
     allow: Items | None = None
+    """All that may come back."""
     deny: Items | None = None
+    """What may not."""
     rerank: bool = True
     """Whether the ranker has its say, where the bundle carries one."""
     titles: bool = False
+    """Whether titles come along."""
     because: bool = False
     """Whether each item comes with the clicks that raise its score most."""
 
+    @property
+    def items(self) -> list[ItemId]:
+        return [click.item if isinstance(click, Click) else click for click in self.history]
+
+    @property
+    def times(self) -> list[float] | None:
+        told = [click.time for click in self.history if isinstance(click, Click)]
+        return told if told and len(told) == len(self.history) else None
+
 
 class BatchRequest(Strict):
+    """What follows each of several histories."""
+
     requests: Annotated[list[RecommendationsRequest], Field(min_length=1, max_length=MOST_REQUESTS)]
 
 
 class Answer(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
 
 class Reason(Answer):
     """A click without which the retriever would have given the item so much less."""
 
-    item: str | int | float
+    item: ItemId
     raises: float
     title: str | None = None
 
 
 class Scored(Answer):
-    item: str | int | float
+    item: ItemId
     score: float
     title: str | None = None
     because: list[Reason] | None = None
@@ -73,14 +103,14 @@ class Neighbours(Answer):
     """`score` is the cosine."""
 
     bundle: str
-    item: str | int | float
+    item: ItemId
     neighbours: list[Scored]
 
 
 class SimilarAnswer(Answer):
     bundle: str
     answers: list[Neighbours]
-    unknown: list[str | int | float] = []
+    unknown: list[ItemId] = []
     """Items that the model does not know: they have no list."""
 
 
@@ -89,7 +119,7 @@ class Recommendations(Answer):
     source: str
     """retriever, ranker; or popular, where nothing of the history is known."""
     recommendations: list[Scored]
-    unknown: list[str | int | float] = []
+    unknown: list[ItemId] = []
     """Items of the history that the model cannot read: they were skipped."""
 
 
@@ -99,7 +129,7 @@ class BatchAnswer(Answer):
 
 
 class Found(Answer):
-    item: str | int | float
+    item: ItemId
     title: str | None = None
 
 
@@ -109,7 +139,7 @@ class SearchAnswer(Answer):
 
 
 class Place(Answer):
-    item: str | int | float
+    item: ItemId
     x: float
     y: float
     title: str | None = None

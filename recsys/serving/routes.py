@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from importlib.resources import files
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
@@ -22,9 +21,11 @@ from recsys.errors import UserError
 from recsys.serving.batching import MicroBatcher
 from recsys.serving.config import ServeConfig
 from recsys.serving.current import Current
+from recsys.serving.description import described
 from recsys.serving.guard import Refusal, demand_bearer
 from recsys.serving.lookup import Answers, Refused
 from recsys.serving.metrics import Metrics
+from recsys.serving.pages import PAGES, PageFile
 from recsys.serving.requests import (
     MOST_K,
     MOST_TEXT,
@@ -32,6 +33,8 @@ from recsys.serving.requests import (
     BatchRequest,
     BundleFacts,
     ItemMap,
+    K,
+    Neighbours,
     Recommendations,
     RecommendationsRequest,
     SearchAnswer,
@@ -41,11 +44,6 @@ from recsys.serving.requests import (
 
 Model = TypeVar("Model", bound=BaseModel)
 JSON = "application/json"
-PAGE = {
-    "/": ("index.html", "text/html"),
-    "/page.js": ("page.js", "text/javascript"),
-    "/page.css": ("page.css", "text/css"),
-}
 
 
 class Routes:
@@ -65,18 +63,20 @@ class Routes:
         )
 
     def add_to(self, app: FastAPI, admin: str | None) -> None:
-        app.get("/v1/items/{item}/similar", summary="The nearest items of one")(self.similar_one)
-        app.post("/v1/similar", **_described(SimilarRequest, SimilarAnswer))(self.similar)
-        app.post("/v1/recommendations", **_described(RecommendationsRequest, Recommendations))(self.recommend)
-        app.post("/v1/recommendations:batch", **_described(BatchRequest, BatchAnswer))(self.recommend_many)
+        app.get("/v1/items/{item}/similar", response_model=Neighbours, summary="The nearest items of one")(
+            self.similar_one
+        )
+        app.post("/v1/similar", **described(SimilarRequest, SimilarAnswer))(self.similar)
+        app.post("/v1/recommendations", **described(RecommendationsRequest, Recommendations))(self.recommend)
+        app.post("/v1/recommendations:batch", **described(BatchRequest, BatchAnswer))(self.recommend_many)
         app.get("/v1/items", response_model=SearchAnswer, summary="Items whose id or title is like q")(self.search)
         app.get("/v1/map", response_model=ItemMap, summary="The most clicked items in two dimensions")(self.map)
         app.get("/v1/bundle", response_model=BundleFacts, summary="What is served")(self.facts)
         app.get("/healthz", summary="Whether the process lives")(self.health)
         app.get("/readyz", summary="Whether it answers")(self.health)
         app.get("/metrics", response_class=PlainTextResponse, summary="For Prometheus")(self.metrics)
-        for path, (name, kind) in PAGE.items():
-            app.get(path, include_in_schema=False)(partial(_page, name, kind))
+        for path, file in PAGES.items():
+            app.get(path, include_in_schema=False)(partial(_page, file))
         if admin is not None:
             app.post("/admin/reload", summary="Serves what the bundle's pointer leads to")(partial(self.reload, admin))
 
@@ -115,7 +115,7 @@ class Routes:
             raise Refusal(404, "Unknown item", "the model that is served knows no such item")
         return found
 
-    async def similar_one(self, item: str, k: int = 10, titles: bool = False) -> Response:
+    async def similar_one(self, item: str, k: K = 10, titles: bool = False) -> Response:
         return Response(self.neighbours(item, f"k={k}&titles={str(titles).lower()}".encode()), media_type=JSON)
 
     async def similar(self, request: Request) -> Response:
@@ -179,8 +179,8 @@ class Routes:
             raise Refusal(422, "Unprocessable", str(error)) from None
 
 
-async def _page(name: str, kind: str) -> Response:
-    return Response((files("recsys.serving") / "page" / name).read_bytes(), media_type=kind)
+async def _page(file: PageFile) -> Response:
+    return Response(file.read(), media_type=file.kind)
 
 
 def _parsed(model: type[Model], body: bytes) -> Model:
@@ -214,21 +214,3 @@ def _whole(text: str, least: int, most: int, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
         raise Refusal(422, "Unprocessable", f"{name} is a whole number from {least} to {most:,}")
     return int(text)
-
-
-def _described(asked: type[BaseModel], answer: type[BaseModel]) -> dict[str, Any]:
-    """For OpenAPI, which does not see what a route parses by itself."""
-    schema = asked.model_json_schema()
-    defined = schema.pop("$defs", {})
-    for part in defined.values():
-        schema = _inlined(schema, part)
-    body = {"required": True, "content": {JSON: {"schema": schema}}}
-    summary = (asked.__doc__ or "").split("\n")[0] or "Several at once"
-    return {"response_model": answer, "summary": summary, "openapi_extra": {"requestBody": body}}
-
-
-def _inlined(schema: Any, part: Any) -> Any:
-    """With references to the one definition replaced by it."""
-    if isinstance(schema, dict):
-        return part if "$ref" in schema else {key: _inlined(value, part) for key, value in schema.items()}
-    return [_inlined(value, part) for value in schema] if isinstance(schema, list) else schema

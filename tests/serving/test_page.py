@@ -1,24 +1,21 @@
 """The page in a real browser: the two journeys, with the keyboard, on a phone. Needs chromium and playwright."""
 
-import shutil
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.serving.browsers import browser, needs_browser
 from tests.serving.servers import Running
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
+pytestmark = needs_browser
 
 
 @pytest.fixture(params=[{"width": 1300, "height": 900}, {"width": 390, "height": 800}], ids=["wide", "phone"])
 def page(request: pytest.FixtureRequest, server: Running) -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page, faults = browser.new_page(viewport=request.param), []
+    with browser() as started:
+        page, faults = started.new_page(viewport=request.param), []
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
         page.on("request", lambda asked: faults.append(asked.url) if not asked.url.startswith(server.url) else None)
@@ -27,7 +24,6 @@ def page(request: pytest.FixtureRequest, server: Running) -> Iterator[Any]:
         yield page
         assert [fault for fault in faults if "503" not in fault] == []
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        browser.close()
 
 
 def test_from_neighbour_to_neighbour(page: Any) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from recsys.recommender import Recommender
+from recsys.serving.pages import PAGES
 from tests.serving.servers import Running
 
 HISTORY = ["i050", "i120", "i010"]
@@ -35,6 +36,14 @@ def test_recommendations_are_those_of_python(server: Running, recommender: Recom
     expected = recommender.recommend(HISTORY, k=5, **more)
     assert [one["item"] for one in told["recommendations"]] == [one.item for one in expected]
     assert [one["score"] for one in told["recommendations"]] == pytest.approx([one.score for one in expected], abs=1e-5)
+
+
+@pytest.mark.parametrize("timed", [3, 2])
+def test_clicks_may_come_with_times(server: Running, recommender: Recommender, timed: int) -> None:
+    history = [{"item": item, "time": 1e9 + place} if place < timed else item for place, item in enumerate(HISTORY)]
+    status, _, told = server.ask("POST", "/v1/recommendations", {"history": history, "k": 3})
+    assert status == 200
+    assert [one["item"] for one in told["recommendations"]] == [one.item for one in recommender.recommend(HISTORY, k=3)]
 
 
 def test_an_empty_history_gets_the_popular_items_and_says_so(server: Running, recommender: Recommender) -> None:
@@ -89,15 +98,15 @@ def test_the_documentation_names_every_route(server: Running) -> None:
         "/readyz",
         "/metrics",
     }
-    schema = told["paths"]["/v1/recommendations"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    assert "history" in schema["properties"]
-    assert server.ask("GET", "/docs")[0] == 200
+    schemas = told["components"]["schemas"]
+    assert "history" in schemas["RecommendationsRequest"]["properties"]
+    assert schemas["ItemId"]["type"] == "string"
 
 
-def test_the_page_is_three_files_of_this_server(server: Running) -> None:
-    for path, kind in {"/": "text/html", "/page.js": "text/javascript", "/page.css": "text/css"}.items():
+def test_the_pages_are_files_of_this_server(server: Running) -> None:
+    for path, file in PAGES.items():
         status, headers, told = server.ask("GET", path)
-        assert (status, headers["content-type"].split(";")[0]) == (200, kind)
+        assert (status, headers["content-type"].split(";")[0]) == (200, file.kind)
         assert "https://" not in told
 
 
@@ -130,7 +139,7 @@ def test_metrics_count_by_route_and_never_by_what_was_written(server: Running) -
         ("POST", "/v1/similar", '{"items": ["\\ud800"]}', 422, "the body is no JSON"),
         ("POST", "/v1/recommendations", '{"history": [], "asked": NaN}', 422, "finite number"),
         ("POST", "/v1/recommendations", '{"history": [], "asked": 1e400}', 422, "finite number"),
-        ("POST", "/v1/recommendations", {"history": ["i050"], "times": []}, 422, "one time for each click"),
+        ("POST", "/v1/recommendations", {"history": [{"item": "i050"}]}, 422, "time: Field required"),
         ("POST", "/v1/recommendations", {"history": [7]}, 422, "ids of this bundle are of type string"),
         ("POST", "/v1/recommendations", {"history": ["i"] * 10_001}, 422, "history: List should have at most 10000"),
         ("POST", "/v1/recommendations", "[" * 100_000, 422, "the body is no JSON"),

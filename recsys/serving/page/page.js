@@ -1,15 +1,7 @@
 "use strict";
 /* Search, neighbours, a history with its recommendations, and a map. Every request goes to this very server. */
 
-const byId = (id) => document.getElementById(id);
 const state = { chosen: null, history: [], places: [], cursor: -1, asked: 0, hasRanker: false };
-
-async function ask(path, body) {
-  const answer = await fetch(path, body && { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
-  const told = await answer.json();
-  if (!answer.ok) throw new Error(told.detail || `status ${answer.status}`);
-  return told;
-}
 
 function report(error) {
   byId("trouble").hidden = !error;
@@ -21,13 +13,6 @@ const attempt = (work) => async (...values) => {
 };
 
 const nameOf = (item) => item.title || String(item.item);
-
-function element(name, text, attributes = {}) {
-  const made = document.createElement(name);
-  made.textContent = text;
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  return made;
-}
 
 function itemRow(item, score) {
   const row = document.createElement("li");

@@ -1,0 +1,61 @@
+"""What the routes take and give, as OpenAPI: also of the bodies that routes parse by themselves."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from recsys.serving.requests import MOST_TEXT, BatchRequest, ItemId, RecommendationsRequest, SimilarRequest
+
+REFERENCE = "#/components/schemas/{model}"
+ASKED: tuple[type[BaseModel], ...] = (SimilarRequest, RecommendationsRequest, BatchRequest)
+PROBLEM = {
+    "title": "Problem",
+    "description": "Problem details, RFC 9457. The server's log knows the request by the same id.",
+    "type": "object",
+    "properties": {
+        **{name: {"type": "string"} for name in ("type", "title", "detail", "request_id")},
+        "status": {"type": "integer"},
+    },
+    "required": ["type", "title", "detail", "request_id", "status"],
+}
+
+
+def described(asked: type[BaseModel], answer: type[BaseModel]) -> dict[str, Any]:
+    """Arguments of a route that parses its own body."""
+    content = {"application/json": {"schema": {"$ref": REFERENCE.format(model=asked.__name__)}}}
+    summary = (asked.__doc__ or "").split("\n")[0]
+    return {
+        "response_model": answer,
+        "summary": summary,
+        "openapi_extra": {"requestBody": {"required": True, "content": content}},
+    }
+
+
+def openapi(app: FastAPI, id_type: str, examples: Sequence[ItemId]) -> dict[str, Any]:
+    """Ids are those of the bundle that is served: of its type, and of no other; the examples are some of them."""
+    told = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    _, asked = models_json_schema([(model, "validation") for model in ASKED], ref_template=REFERENCE)
+    schemas = told.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(asked["$defs"])
+    schemas.update(ItemId={**_item_id(id_type), "examples": list(examples)}, Problem=PROBLEM)
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    problem = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model="Problem")}}}
+    for path in told["paths"].values():
+        for operation in path.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["in"] == "path":
+                    parameter["example"] = str(next(iter(examples), ""))
+            operation["responses"].pop("422", None)
+            operation["responses"]["default"] = {"description": "Refused, and why", "content": problem}
+    return told
+
+
+def _item_id(id_type: str) -> dict[str, Any]:
+    if id_type == "string":
+        return {"title": "ItemId", "type": "string", "maxLength": MOST_TEXT}
+    return {"title": "ItemId", "type": "number" if id_type.startswith("float") else "integer"}
