@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 from recsys.section import Section
 
+BUSY = 503
+
 
 class Plan(Section):
     port: int
@@ -26,8 +28,10 @@ class Plan(Section):
 
 class Load(Section):
     answered: int
+    refused: int
+    """503, as a server says that is busy."""
     failed: int
-    """Answers other than 200, and lost connections."""
+    """Every other answer than 200, and lost connections."""
     seconds: float
     milliseconds: tuple[float, ...]
 
@@ -39,6 +43,7 @@ class Load(Section):
 @dataclass
 class Counted:
     answered: int = 0
+    refused: int = 0
     failed: int = 0
     milliseconds: list[float] = field(default_factory=list)
 
@@ -89,7 +94,11 @@ async def drive(plan: Plan) -> Load:
     for transport, _ in made:
         transport.close()
     return Load(
-        answered=counted.answered, failed=counted.failed, seconds=seconds, milliseconds=tuple(counted.milliseconds)
+        answered=counted.answered,
+        refused=counted.refused,
+        failed=counted.failed,
+        seconds=seconds,
+        milliseconds=tuple(counted.milliseconds),
     )
 
 
@@ -117,6 +126,8 @@ async def _ask(connection: Connection, request: bytes, since: float, counted: Co
     if status == 200:
         counted.answered += 1
         counted.milliseconds.append(1e3 * (time.perf_counter() - since))
+    elif status == BUSY:
+        counted.refused += 1
     else:
         counted.failed += 1
 

@@ -1,11 +1,8 @@
 """How much a server takes, and how soon it answers: `recsys serve` in one process, the load in another."""
 
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -15,15 +12,20 @@ import torch
 
 from recsys.benchmark.load import Load, Plan, get, post
 from recsys.benchmark.machine import LoadMeter, resident_memory
+from recsys.benchmark.overload import Health, overloaded
+from recsys.benchmark.raw_lookups import raw_lookups_a_second
 from recsys.benchmark.results import Measurement, Setting
+from recsys.benchmark.server_process import Running, running
 from recsys.bundle.opened import open_bundle
-from recsys.errors import ConfigError
+from recsys.data.vocabulary import ItemId
 from recsys.recommender import Recommender
 from recsys.section import Section
 from recsys.serving.config import ServeConfig
 
-CONNECTIONS, RATE, HISTORY = 16, 50.0, 50
-READY_SECONDS, NUM_REQUESTS = 120, 4_000
+CONNECTIONS, CROWD, RATE, HISTORY = 16, 256, 50.0, 50
+NUM_REQUESTS = 4_000
+# Lookups of one request, and connections that ask for so many.
+TOGETHER, FEW = 256, 2
 
 
 class LoadResult(Section):
@@ -32,6 +34,8 @@ class LoadResult(Section):
     name: str
     rate: float
     """Requests a second that were answered."""
+    refused: int
+    """503: as many as may be were in flight."""
     failed: int
     milliseconds: dict[str, float]
 
@@ -39,27 +43,36 @@ class LoadResult(Section):
     def of(cls, name: str, load: Load) -> "LoadResult":
         times = load.milliseconds or (float("nan"),)
         percentiles = {f"p{q}": float(np.percentile(times, q)) for q in (50, 95, 99)}
-        return cls(name=name, rate=load.rate, failed=load.failed, milliseconds=percentiles)
+        return cls(name=name, rate=load.rate, refused=load.refused, failed=load.failed, milliseconds=percentiles)
 
     def line(self) -> str:
         latencies = ", ".join(f"{name} {value:.2f}" for name, value in self.milliseconds.items())
-        return f"{self.rate:>8,.0f} requests/s; {latencies} ms" + (f"; {self.failed:,} FAILED" if self.failed else "")
+        more = [f"; {self.refused:,} refused"] * bool(self.refused) + [f"; {self.failed:,} FAILED"] * bool(self.failed)
+        return f"{self.rate:>8,.0f} requests/s; {latencies} ms" + "".join(more)
 
 
 class ServeBenchmark(Measurement):
     bundle: str
     results: tuple[LoadResult, ...]
+    raw_lookups: float
+    """Queries a second of the index itself, so many at a time, on one thread."""
+    health: Health
     server_mb: float | None
     """Resident, at the end."""
 
     def rows(self) -> list[tuple[str, str]]:
         by_name = {result.name: result for result in self.results}
         similar, bare = by_name["similar, closed"], by_name["bare route, closed"]
+        half, bare_half = by_name["similar, half of that"], by_name["bare route, half of that"]
         together, alone = by_name["recommendations, closed"], by_name["recommendations, closed, one by one"]
+        many = TOGETHER * by_name[f"similar, {TOGETHER} a request"].rate
         return [
             *((result.name, result.line()) for result in self.results),
             ("similar / bare route", f"{similar.rate / bare.rate:.0%}"),
+            ("p99 at half, similar / bare", f"{half.milliseconds['p99'] / bare_half.milliseconds['p99']:.2f}"),
+            (f"{TOGETHER} a request", f"{many:,.0f} lookups/s, {many / self.raw_lookups:.0%} of the index alone"),
             ("micro-batches", f"{together.rate / alone.rate:.2f} x one by one"),
+            ("health while overloaded", self.health.line()),
             *([] if self.server_mb is None else [("server's memory", f"{self.server_mb:,.0f} MB")]),
             *super().rows(),
         ]
@@ -67,83 +80,82 @@ class ServeBenchmark(Measurement):
 
 def benchmark_serving(bundle: Path, *, seconds: float, tell: Callable[[str], None]) -> ServeBenchmark:
     """Each part takes `seconds`; the bare route and ours are asked in the same way, one after the other."""
-    meter = LoadMeter()
-    similar, recommend = _requests(bundle)
+    meter, asked = LoadMeter(), _Requests.of(bundle)
+    tell("the index alone")
+    raw = raw_lookups_a_second(bundle, TOGETHER, seconds=min(seconds, 5.0))
     tell("a bare route, as fast as it goes")
-    with _running("recsys.benchmark.bare") as bare:
-        results = [_closed("bare route, closed", bare, similar, seconds)]
-        results.append(_at("bare route, half of that", bare, similar, seconds, results[0].rate / 2))
+    with running("recsys.benchmark.bare") as bare:
+        results = [_closed("bare route, closed", bare, asked.similar, seconds)]
+        results.append(_at("bare route, half of that", bare, asked.similar, seconds, results[0].rate / 2))
     tell("lookups and recommendations")
-    with _running("recsys.serving.server", str(bundle), ServeConfig()) as ours:
-        results.append(_closed("similar, closed", ours, similar, seconds))
-        results.append(_at("similar, half of that", ours, similar, seconds, results[-1].rate / 2))
-        results.append(_closed("recommendations, closed", ours, recommend, seconds))
-        results.append(_at(f"recommendations, {RATE:.0f}/s", ours, recommend, seconds, RATE))
+    with running("recsys.serving.server", str(bundle), ServeConfig()) as ours:
+        found, health = _of_ours(ours, asked, seconds, tell)
         memory = resident_memory(ours.pid)
     tell("recommendations one by one")
-    with _running("recsys.serving.server", str(bundle), ServeConfig(batch_size=1, batch_delay_ms=0)) as alone:
-        results.append(_closed("recommendations, closed, one by one", alone, recommend, seconds))
+    with running("recsys.serving.server", str(bundle), ServeConfig(batch_size=1, batch_delay_ms=0)) as alone:
+        found.append(_closed("recommendations, closed, one by one", alone, asked.recommend, seconds))
     return ServeBenchmark(
         setting=Setting.here(f"cpu, {torch.get_num_threads()} threads"),
         load=meter.load(),
         peak_mb=None,
         bundle=str(bundle),
-        results=tuple(results),
+        results=(*results, *found),
+        raw_lookups=raw,
+        health=health,
         server_mb=memory,
     )
 
 
-def _requests(bundle: Path) -> tuple[list[str], list[str]]:
-    """Lookups of known items, and histories of 50 of them."""
-    opened = Recommender(open_bundle(bundle))
-    random = np.random.default_rng(0)
-    known = np.flatnonzero(opened.bundle.known & opened.bundle.candidates)
-    asked = opened.catalogue.ids(random.choice(known, NUM_REQUESTS))
-    similar = [get(f"/v1/items/{quote(str(item), safe='')}/similar") for item in asked]
-    histories = [opened.catalogue.ids(random.choice(known, HISTORY)) for _ in range(NUM_REQUESTS // 4)]
-    return similar, [post("/v1/recommendations", {"history": history}) for history in histories]
+def _of_ours(
+    ours: Running, asked: "_Requests", seconds: float, tell: Callable[[str], None]
+) -> tuple[list[LoadResult], Health]:
+    found = [_closed("similar, closed", ours, asked.similar, seconds)]
+    found.append(_at("similar, half of that", ours, asked.similar, seconds, found[0].rate / 2))
+    found.append(_closed(f"similar, {TOGETHER} a request", ours, asked.many, seconds, connections=FEW))
+    most = _closed("recommendations, closed", ours, asked.recommend, seconds)
+    found += [most, _at(f"recommendations, {RATE:.0f}/s", ours, asked.recommend, seconds, RATE)]
+    tell("three times as much as it takes, with slow clients beside")
+    with overloaded(ours.port) as health:
+        found.append(
+            _at("recommendations, 3 x the most", ours, asked.recommend, seconds, 3 * most.rate, connections=CROWD)
+        )
+    found.append(_at(f"recommendations, {RATE:.0f}/s, at once after that", ours, asked.recommend, seconds, RATE))
+    return found, health.told()
 
 
 @dataclass(frozen=True)
-class Running:
-    pid: int
-    port: int
+class _Requests:
+    """Lookups of known items one by one and many together, and histories of them."""
+
+    similar: list[str]
+    many: list[str]
+    recommend: list[str]
+
+    @classmethod
+    def of(cls, bundle: Path) -> "_Requests":
+        opened, random = Recommender(open_bundle(bundle)), np.random.default_rng(0)
+        known = np.flatnonzero(opened.bundle.known & opened.bundle.candidates)
+
+        def drawn(number: int) -> list[ItemId]:
+            return opened.catalogue.ids(random.choice(known, number))
+
+        return cls(
+            [get(f"/v1/items/{quote(str(item), safe='')}/similar") for item in drawn(NUM_REQUESTS)],
+            [post("/v1/similar", {"items": drawn(TOGETHER)}) for _ in range(NUM_REQUESTS // TOGETHER)],
+            [post("/v1/recommendations", {"history": drawn(HISTORY)}) for _ in range(NUM_REQUESTS // 4)],
+        )
 
 
-@contextmanager
-def _running(module: str, bundle: str = "", config: ServeConfig | None = None) -> Iterator[Running]:
-    port = _free_port()
-    told = [] if config is None else [bundle, config.model_copy(update={"port": port}).model_dump_json()]
-    command = [sys.executable, "-m", module, *(told or [str(port)])]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            _wait_for(port, process)
-            yield Running(process.pid, port)
-        finally:
-            process.terminate()
+def _closed(
+    name: str, server: Running, requests: Sequence[str], seconds: float, *, connections: int = CONNECTIONS
+) -> LoadResult:
+    return _driven(name, Plan(port=server.port, requests=tuple(requests), connections=connections, seconds=seconds))
 
 
-def _free_port() -> int:
-    with closing(socket.socket()) as holder:
-        holder.bind(("127.0.0.1", 0))
-        return int(holder.getsockname()[1])
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.05)
-    raise ConfigError("the server did not start: try `recsys serve` on the bundle, which says why")
-
-
-def _closed(name: str, server: Running, requests: Sequence[str], seconds: float) -> LoadResult:
-    return _driven(name, Plan(port=server.port, requests=tuple(requests), connections=CONNECTIONS, seconds=seconds))
-
-
-def _at(name: str, server: Running, requests: Sequence[str], seconds: float, rate: float) -> LoadResult:
-    plan = Plan(port=server.port, requests=tuple(requests), connections=CONNECTIONS, seconds=seconds, rate=rate)
+def _at(
+    name: str, server: Running, requests: Sequence[str], seconds: float, rate: float, *, connections: int = CONNECTIONS
+) -> LoadResult:
+    plan = Plan(port=server.port, requests=tuple(requests), connections=connections, seconds=seconds, rate=rate)
     return _driven(name, plan)
 
 

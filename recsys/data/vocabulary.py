@@ -90,9 +90,10 @@ class NumberVocabulary(Vocabulary):
         return found
 
     def accepts(self, external_id: ItemId) -> bool:
+        is_whole = isinstance(external_id, int | np.integer) and not isinstance(external_id, bool)
         if self.ids.dtype.kind == "f":
-            return isinstance(external_id, float | np.floating)
-        return isinstance(external_id, int | np.integer) and not isinstance(external_id, bool)
+            return isinstance(external_id, float | np.floating) or (is_whole and abs(int(external_id)) <= 1 << 53)
+        return is_whole
 
     def _find(self, external_id: ItemId) -> int:
         if self._limits is not None and not self._limits[0] <= int(external_id) <= self._limits[1]:

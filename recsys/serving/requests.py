@@ -2,14 +2,22 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from typing_extensions import TypeAliasType
 
 MOST_TEXT, MOST_ITEMS, MOST_K, MOST_REQUESTS = 512, 10_000, 1_000, 256
 """Letters of an id, ids of a list, the k of a request, requests of a batch."""
-ItemId = TypeAliasType("ItemId", Annotated[str, StringConstraints(max_length=MOST_TEXT)] | int | float)
+
+
+def _whole(value: object) -> object:
+    """JSON has numbers of one kind: 5.0 is 5."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Text = Annotated[str, StringConstraints(max_length=MOST_TEXT)]
+ItemId = TypeAliasType("ItemId", Annotated[Text | int | float, BeforeValidator(_whole)])
 Items = Annotated[list[ItemId], Field(max_length=MOST_ITEMS)]
-K = Annotated[int, Field(ge=1, le=MOST_K)]
+K = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=MOST_K)]
 Seconds = Annotated[float, Field(ge=-1e12, le=1e12)]
 
 

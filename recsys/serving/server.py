@@ -39,6 +39,7 @@ def serve(bundle: Path, config: ServeConfig, *, workers: int = 1) -> None:
         "timeout_graceful_shutdown": config.drain_seconds,
         "timeout_keep_alive": IDLE_SECONDS,
         "server_header": False,
+        "ws": "none",
     }
     application = f"{__name__}:from_environment"
     if workers > 1:

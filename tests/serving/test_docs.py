@@ -21,9 +21,9 @@ def test_an_operation_is_tried(server: Running) -> None:
     with browser() as started:
         page = started.new_page()
         page.goto(f"{server.url}/docs")
-        page.wait_for_selector("summary:has-text(\"/v1/recommendations:batch\")")
+        page.wait_for_selector('summary:has-text("/v1/recommendations:batch")')
         assert page.locator("details").count() == 10
-        page.click("summary:has-text(\"POST/v1/similar\")")
+        page.click('summary:has-text("POST/v1/similar")')
         box = page.locator("details", has=page.locator("summary", has_text="/v1/similar"))
         box.locator("text=Send").click()
         page.wait_for_selector("pre >> text=neighbours")
