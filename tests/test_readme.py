@@ -13,10 +13,12 @@ import yaml
 
 from recsys.config import load_config, make_config, resolved
 from tests.conftest import small_log
+from tests.serving.servers import running
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 QUICK = ["training.max_minutes=0.001", "training.threads=1", "tracking.kind=none"]
+MOST_SECONDS = 600
 STAGES = {"run", "prepare", "train", "tune", "evaluate", "audit", "index", "recommend"}
 
 
@@ -52,11 +54,11 @@ def shop(tmp_path_factory) -> Path:
 
 
 def run_command(command: list[str], place: Path) -> str:
-    arguments = [*command[1:], *(QUICK if command[1] in STAGES else [])]
+    more = ["--seconds", "0.3"] if command[1:3] == ["benchmark", "serve"] else QUICK if command[1] in STAGES else []
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.command", *arguments],
-        cwd=place, env=environment, capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "pipelines.command", *command[1:], *more],
+        cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=MOST_SECONDS,
     )  # fmt: skip
     assert done.returncode == 0, f"{command}: {done.stderr}"
     return done.stdout
@@ -73,9 +75,13 @@ def test_the_two_commands_are_there():
 def test_the_commands_run(shop):
     shown = commands()
     assert {command[1] for command in shown} >= {"run", "similar", "recommend", "audit", "compare", "tune"}
-    tour = [command for command in shown if command[1] != "similar"]
-    for command in tour:
-        run_command(command, shop)
+    for command in shown:
+        if command[1] == "serve":
+            with running(shop / command[2]) as server:
+                assert server.ask("GET", "/")[0] == 200
+                assert server.stop() == 0
+        elif command[1] != "similar":
+            run_command(command, shop)
     for command in shown:
         if command[1] == "similar":
             assert "cosine" in run_command(command, shop)

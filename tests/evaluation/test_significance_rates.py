@@ -20,27 +20,27 @@ def p_values(values, seed):
 
 
 def test_systems_of_one_quality_are_told_apart_five_times_in_a_hundred():
-    found = [p_values(values_of(seed, USERS), seed)[0] < 0.05 for seed in range(5000)]
+    found = [p_values(values_of(seed, USERS), seed)[0] < 0.05 for seed in range(2000)]
     print(f"\nfalse positives: {np.mean(found):.4f}")
-    # of 5,000, a rate of 5 % has a standard deviation of .3 %: the band is three of them
-    assert 0.04 <= np.mean(found) <= 0.06
+    # of 2,000, a rate of 5 % has a standard deviation of .5 %: the band is three of them
+    assert 0.035 <= np.mean(found) <= 0.065
 
 
 def test_a_difference_of_two_half_widths_is_found():
     values = values_of(0, 200_000)
     half_width = 1.96 * (values[:, 0] - values[:, 1]).std() / math.sqrt(USERS)
     lift = np.array([2 * half_width, 0.0])
-    found = [p_values(values_of(seed, USERS) + lift, seed)[0] < 0.05 for seed in range(500)]
+    found = [p_values(values_of(seed, USERS) + lift, seed)[0] < 0.05 for seed in range(200)]
     print(f"\nfound: {np.mean(found):.4f}")
-    # a normal mean 3.92 standard errors from 0 is beyond 1.96 in 97.5 %; of 500, the deviation is .7 %
-    assert np.mean(found) >= 0.95
+    # a normal mean 3.92 standard errors from 0 is beyond 1.96 in 97.5 %; of 200, the deviation is 1.1 %
+    assert np.mean(found) >= 0.94
 
 
 def test_holm_keeps_the_family_of_all_pairs_of_five_systems():
-    every = np.array([p_values(values_of(seed, USERS, num_systems=5), seed) for seed in range(1500)])
+    every = np.array([p_values(values_of(seed, USERS, num_systems=5), seed) for seed in range(600)])
     plain, adjusted = ((each < 0.05).any(axis=1).mean() for each in (every, np.array([*map(holm, every)])))
     print(f"\nany of 10 pairs told apart: {plain:.4f}, by Holm: {adjusted:.4f}")
-    assert adjusted <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 1500)
+    assert adjusted <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 600)
     assert plain > 0.15, "without it, the more systems the more discoveries"
 
 
@@ -57,9 +57,9 @@ def covers(replicates):
     return low[0] <= 0.0 <= high[0]
 
 
-# Of 1,000, a rate of 95 % has a standard deviation of .7 %: the band is three of them. The sum of a normal and a
+# Of 400, a rate of 95 % has a standard deviation of 1.1 %: the band is three of them. The sum of a normal and a
 # Student's t is known to be cautious: up to 97.8 % where both weigh alike and t has 2 degrees of freedom.
-HIGHEST = {3: 0.99, 5: 0.975}
+HIGHEST = {3: 0.995, 5: 0.985}
 
 
 @pytest.mark.parametrize("num_seeds", HIGHEST)
@@ -67,13 +67,13 @@ HIGHEST = {3: 0.99, 5: 0.975}
 def test_the_interval_over_seeds_covers_the_mean_of_all_seeds_and_users(num_seeds, noise):
     random = np.random.default_rng(0)
     covered, naively = [], []
-    for seed in range(1000):
+    for seed in range(400):
         values = seeds_of(random, num_seeds=num_seeds, **NOISES[noise])
         replicates = bootstrap_means(values.mean(axis=0), resamples=RESAMPLES, seed=seed)
         covered.append(covers(with_seed_noise(replicates, [seed_noise(values)], seed=seed)))
         naively.append(covers(replicates))
     print(f"\ncovered, {num_seeds} seeds, {noise}: {np.mean(covered):.4f} (users alone: {np.mean(naively):.4f})")
-    assert 0.93 <= np.mean(covered) <= HIGHEST[num_seeds]
+    assert 0.917 <= np.mean(covered) <= HIGHEST[num_seeds]
 
 
 @pytest.mark.parametrize("num_seeds", HIGHEST)
@@ -81,7 +81,7 @@ def test_the_interval_over_seeds_covers_the_mean_of_all_seeds_and_users(num_seed
 def test_the_interval_of_two_systems_difference_covers_it(num_seeds, noise):
     random = np.random.default_rng(0)
     covered = []
-    for seed in range(1000):
+    for seed in range(400):
         kinds = NOISES[noise]
         # what users have in common falls out of the difference; half the systems' own is left on either side
         first, second = (seeds_of(random, num_seeds=num_seeds, **kinds) for _ in range(2))
@@ -89,4 +89,4 @@ def test_the_interval_of_two_systems_difference_covers_it(num_seeds, noise):
         noises = [seed_noise(first), seed_noise(second)]
         covered.append(covers(with_seed_noise(replicates, noises, seed=seed)))
     print(f"\ncovered difference, {num_seeds} seeds, {noise}: {np.mean(covered):.4f}")
-    assert 0.93 <= np.mean(covered) <= HIGHEST[num_seeds]
+    assert 0.917 <= np.mean(covered) <= HIGHEST[num_seeds]

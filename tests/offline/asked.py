@@ -1,9 +1,8 @@
-"""A small offline job, also as a process of its own: python -m tests.offline.asked WORKDIR DIRECTORY STEP."""
+"""A small offline job."""
 
 import itertools
 import os
 import signal
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -44,18 +43,13 @@ def by_user(directory: Path) -> dict[object, list[tuple[object, float, str]]]:
     return found
 
 
-def kill_myself_at(step: int) -> None:
-    """SIGKILL before the step-th durable write from now."""
-    steps = itertools.count(1)
+def killed_at(step: int, workdir: Path, directory: Path) -> None:
+    """The job in this process, which gets SIGKILL before its step-th durable write."""
+    asked, steps = Asked(workdir), itertools.count(1)
 
     def before_write(_: Path) -> None:
         if next(steps) == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
     durable.before_write = before_write
-
-
-if __name__ == "__main__":
-    asked = Asked(Path(sys.argv[1]))
-    kill_myself_at(int(sys.argv[3]))
-    asked.ask(Path(sys.argv[2]), part_size=1)
+    asked.ask(directory, part_size=1)

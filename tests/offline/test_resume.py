@@ -1,18 +1,14 @@
 """A job that died goes on with what is missing; no user is missing, none is there twice."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from recsys import durable
-from tests.offline.asked import Asked, by_user, lists_in
-
-ROOT = Path(__file__).parents[2]
+from tests.offline.asked import Asked, by_user, killed_at, lists_in
+from tests.processes import ended
 
 
 class Died(BaseException):
@@ -61,7 +57,7 @@ def test_killed_at_twenty_random_moments(texts: Asked, text_workdir: Path, tmp_p
     num_parts_seen = set()
     for step in steps:
         directory = tmp_path / f"killed{step}"
-        kill_at(step, text_workdir, directory)
+        assert ended(killed_at, step, text_workdir, directory) == -signal.SIGKILL, f"no window at step {step}"
         before = written(directory)
         assert len(before) < 50
         num_parts_seen.add(len(before))
@@ -71,14 +67,6 @@ def test_killed_at_twenty_random_moments(texts: Asked, text_workdir: Path, tmp_p
         assert sorted(by_user(directory)) == list(texts.dataset.users)
         assert not [path for path in directory.iterdir() if path.suffix == ".tmp"]
     assert len(num_parts_seen) > 15, "the moments should differ"
-
-
-def kill_at(step: int, workdir: Path, directory: Path) -> None:
-    """Run the job in a process of its own, which is killed just before one of its durable steps."""
-    command = [sys.executable, "-m", "tests.offline.asked", str(workdir), str(directory), str(step)]
-    quiet = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=quiet, capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, f"the kill at step {step} missed its window: {done.stderr}"
 
 
 def test_the_same_again_does_nothing_and_says_so(texts: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
