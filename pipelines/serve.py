@@ -20,8 +20,8 @@ def serve(
     from recsys.serving.config import ServeConfig
     from recsys.serving.server import serve as run_server
 
-    config = ServeConfig(host=host, port=port, watch_seconds=watch, drain_seconds=drain)
-    run_server(bundle, config, workers=workers)
+    config = ServeConfig(host=host, port=port, workers=workers, watch_seconds=watch, drain_seconds=drain)
+    run_server(bundle, config)
 
 
 if __name__ == "__main__":

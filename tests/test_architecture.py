@@ -86,7 +86,7 @@ MAY_IMPORT = {
 POLARS = ["events/*", "categorical.py", "features.py", "prepare.py", "read_click_columns.py", "simul*.py"]
 FENCES = {
     "polars": [*(f"recsys/data/{name}" for name in POLARS), "recsys/offline/*", "recsys/evaluation/*"],
-    "faiss": ["recsys/index/*", "recsys/benchmark/lookup.py"],
+    "faiss": ["recsys/index/*", "recsys/benchmark/lookup.py", "recsys/benchmark/raw_lookups.py"],
     "mlflow": ["recsys/training/tracking*.py"],
     "optuna": ["recsys/training/tuning.py"],
     "pytorch_lightning": ["recsys/training/*"],
@@ -101,7 +101,7 @@ FENCES = {
         "recsys/evaluation/report/charts/*",
         "recsys/benchmark/recall_plot.py",
     ],
-    "fastapi": ["recsys/serving/http.py", "recsys/serving/routes.py"],
+    "fastapi": ["recsys/serving/http.py", "recsys/serving/routes.py", "recsys/serving/description.py"],
     "uvicorn": ["recsys/serving/server.py", "recsys/benchmark/bare.py"],
     "starlette": ["recsys/serving/http.py", "recsys/benchmark/bare.py"],
 }

@@ -11,6 +11,8 @@ class ServeConfig(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     """0: one that is free."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes, which share the mapped bundle."""
     body_bytes: PositiveInt = 1_000_000
     body_seconds: PositiveFloat = 5.0
     """Within which a request's body must have come."""

@@ -17,7 +17,7 @@ def _whole(value: object) -> object:
 Text = Annotated[str, StringConstraints(max_length=MOST_TEXT)]
 ItemId = TypeAliasType("ItemId", Annotated[Text | int | float, BeforeValidator(_whole)])
 Items = Annotated[list[ItemId], Field(max_length=MOST_ITEMS)]
-K = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=MOST_K)]
+K = Annotated[int, Field(ge=1, le=MOST_K), BeforeValidator(_whole)]
 Seconds = Annotated[float, Field(ge=-1e12, le=1e12)]
 
 

@@ -150,6 +150,8 @@ class Routes:
 
     async def reload(self, admin: str, request: Request) -> Response:
         demand_bearer(request.scope, admin, "the administrator's token is asked for")
+        if self._config.workers > 1:
+            raise Refusal(409, "One of several", "several processes serve here: send the first SIGHUP, or use --watch")
         outcome = await self.load()
         if outcome == "refused":
             raise Refusal(409, "Refused", "the new bundle is not sound; the old one stays, and the log says why")

@@ -14,18 +14,20 @@ from pathlib import Path
 
 import torch
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
+from recsys.bundle.opened import open_bundle
 from recsys.serving.config import ServeConfig
 from recsys.serving.current import Current
 from recsys.serving.guard import App
 from recsys.serving.http import create_app
 
 BUNDLE, CONFIG, TOKEN, ADMIN = (f"RECSYS_{name}" for name in ("BUNDLE", "SERVE", "TOKEN", "ADMIN_TOKEN"))
-IDLE_SECONDS = 75
+IDLE_SECONDS, STARTUP_SECONDS = 75, 120
 log = logging.getLogger("recsys.serving")
 
 
-def serve(bundle: Path, config: ServeConfig, *, workers: int = 1) -> None:
+def serve(bundle: Path, config: ServeConfig) -> None:
     """Until a signal says so. RECSYS_TOKEN, where it is set, is asked of all, RECSYS_ADMIN_TOKEN of who reloads."""
     # workers are processes, which get both from their environment
     os.environ.update({BUNDLE: str(bundle), CONFIG: config.model_dump_json()})
@@ -38,14 +40,24 @@ def serve(bundle: Path, config: ServeConfig, *, workers: int = 1) -> None:
         "log_level": "warning",
         "timeout_graceful_shutdown": config.drain_seconds,
         "timeout_keep_alive": IDLE_SECONDS,
+        "timeout_worker_healthcheck": STARTUP_SECONDS,
         "server_header": False,
         "ws": "none",
     }
     application = f"{__name__}:from_environment"
-    if workers > 1:
-        uvicorn.run(application, workers=workers, **settings)  # type: ignore[arg-type]
+    if config.workers > 1:
+        open_bundle(bundle)  # what is wrong with it is told once
+        _serve_together(uvicorn.Config(application, workers=config.workers, **settings))  # type: ignore[arg-type]
     else:
         Server(uvicorn.Config(application, **settings)).run()  # type: ignore[arg-type]
+
+
+def _serve_together(config: uvicorn.Config) -> None:
+    """SIGHUP replaces the processes one by one, each when its successor has tried out the bundle and listens."""
+    socket = config.bind_socket()
+    host, port = socket.getsockname()[:2]
+    log.info("serving on http://%s:%s, documented at /docs, with %d processes", host, port, config.workers)
+    Multiprocess(config, sockets=[socket]).run()
 
 
 def from_environment() -> App:

@@ -104,7 +104,7 @@ def test_unknown_texts_have_no_index():
     "known, wrong",
     [
         ([1, 2], "1"), ([1, 2], 1.0), ([1, 2], True), ([1, 2], np.float64(1)), ([1, 2], None),
-        (["1", "2"], 1), (["1"], b"1"), ([1.0], 1), ([1.5], "1.5"),
+        (["1", "2"], 1), (["1"], b"1"), ([1.0], True), ([1.0], 10**400), ([1.5], "1.5"),
     ],
 )  # fmt: skip
 def test_an_id_of_another_type_is_an_error(known, wrong):
@@ -117,7 +117,8 @@ def test_an_id_of_another_type_is_an_error(known, wrong):
 
 def test_numbers_of_numpy_are_numbers():
     assert NumberVocabulary(np.array([1, 3])).indices_of([np.int32(3), np.uint64(1)]).tolist() == [2, 1]
-    assert NumberVocabulary(np.array([0.5, 3.0])).indices_of([np.float32(0.5), float("nan")]).tolist() == [1, 0]
+    fractions = NumberVocabulary(np.array([0.5, 3.0]))
+    assert fractions.indices_of([np.float32(0.5), float("nan"), 3, np.int8(4)]).tolist() == [1, 0, 2, 0]
 
 
 def test_no_texts_at_all(tmp_path):

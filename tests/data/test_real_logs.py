@@ -36,6 +36,7 @@ def ml_1m(made, shared_data):
     return ml_1m
 
 
+@pytest.mark.slow
 def test_ml_1m_has_the_counts_and_the_order_of_the_literature(ml_1m, shared_data):
     dataset, report = ml_1m()
     assert (report.users, report.items, report.kept) == (6040, 3416, 999_611)

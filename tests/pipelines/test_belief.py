@@ -23,6 +23,7 @@ def test_a_clean_run_is_told_check_by_check(own_home):
     assert {line.split()[0] for line in lines[1:-1]} >= {"ok", "note"}
 
 
+@pytest.mark.slow
 def test_a_feature_made_of_the_answers_is_exit_2_with_every_finding_before_it(home):
     """Each user's last click decides which items are `hot`; two of three items are nobody's."""
     rows = [(user, step) for user in range(300) for step in range(12)]
@@ -51,6 +52,7 @@ def test_a_feature_made_of_the_answers_is_exit_2_with_every_finding_before_it(ho
     assert trusted.returncode == 0, trusted.stdout
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared(own_home):
     other = command(own_home, "run", "my.yaml", "workdir=other", "model.dim=16")
     assert other.returncode == 0, other.stderr

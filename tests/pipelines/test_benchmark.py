@@ -36,6 +36,7 @@ def test_recommending_is_measured_and_nothing_else_is_touched(own_home):  # noqa
     assert written(own_home) == before
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_told_with_what_to_run(home):
     assert_one_message(command(home, "benchmark", "train", "my.yaml"), "run `recsys prepare my.yaml` first")
     assert command(home, "prepare", "my.yaml").returncode == 0

@@ -23,6 +23,7 @@ def prepared(finished_home: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_stopped_training_goes_on_with_the_same_command_to_the_same_weights(prepared):
     whole = prepared / "whole"
     shutil.copytree(prepared / "run", whole)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -85,12 +86,18 @@ def test_ten_thousand_requests_over_raw_sockets(server: Running) -> None:
     assert not faults, "".join(server.lines[faults[0] - 5 : faults[0] + 60])
 
 
+# Its own list of refusals lacks 413, which a body of a megabyte gets before anybody looks into it.
+REFUSALS = """[checks.negative_data_rejection]
+expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429, 503]
+"""
+
+
 @pytest.mark.slow
-def test_every_check_of_schemathesis(server: Running, tmp_path: object) -> None:
-    """10,000 cases are `--max-examples 1200`: a quarter of an hour."""
+def test_every_check_of_schemathesis(server: Running, tmp_path: Path) -> None:
+    """Some 800 cases; 10,000 are `--max-examples 1000`, and a few minutes."""
+    (tmp_path / "schemathesis.toml").write_text(REFUSALS)
     checks = ["--checks", "all", "--max-examples", "60", "--seed", "1", "--no-color"]
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json", *checks]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=str(tmp_path), check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=600)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
-    faults = [place for place, line in enumerate(server.lines) if "Traceback" in line]
-    assert not faults, "".join(server.lines[faults[0] - 5 : faults[0] + 60])
+    assert not any("Traceback" in line for line in server.lines)

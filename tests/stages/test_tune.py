@@ -124,6 +124,7 @@ def test_half_a_line_and_a_lock_that_a_kill_left_are_taken_away(prepared):
     assert set(map(str, one.trials)) < set(map(str, two.trials))
 
 
+@pytest.mark.slow
 def test_no_password_is_written(prepared):
     with prepared.session(**SEARCH, tracking__kind="mlflow", tracking__uri="http://u:s3cret@127.0.0.1:9/") as session:
         session.source = "my.yaml tracking.uri=http://u:s3cret@127.0.0.1:9/"
