@@ -79,16 +79,20 @@ def lookup(
 
 @benchmark.command()
 def serve(
-    source: Annotated[str, typer.Argument(metavar="CONFIG|BUNDLE", help="A configuration, or a bundle's directory.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="CONFIG|BUNDLE|VECTORS",
+            help="A configuration, a bundle's directory, or made vectors: clustered:1000000x64.",
+        ),
+    ],
     seconds: Seconds = 10.0,
     out: Annotated[Path, typer.Option(help="The directory of benchmark/serve.json.")] = Path(),
 ) -> None:
     """A server under load: requests/s and latencies, beside a bare route of the same server as the limit."""
-    from recsys.benchmark.commands import Measured
-    from recsys.benchmark.serve import benchmark_serving
+    from recsys.benchmark.serve_command import measure_serving
 
-    found = benchmark_serving(_bundle(source), seconds=seconds, tell=tell)
-    show(Measured(found, found.write(out, "serve")))
+    show(measure_serving(str(_bundle(source)), seconds=seconds, out=out, tell=tell))
 
 
 def _bundle(source: str) -> Path:

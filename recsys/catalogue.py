@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from recsys.bundle.opened import Bundle
 from recsys.data.suggestions import close_items
 from recsys.data.vocabulary import INTEGER, PADDING, ItemId
 from recsys.errors import DataError, UnknownItem
+
+REMEMBERED = 1 << 16
 
 
 class Catalogue:
@@ -21,6 +24,8 @@ class Catalogue:
         self._titles = bundle.titles
         self._features = bundle.features
         self._known = bundle.known
+        # texts are found by bisection, numbers at once
+        self._index_of_text = lru_cache(REMEMBERED)(bundle.items.index_of)
 
     def ids(self, indices: Iterable[int]) -> list[ItemId]:
         return self._items.ids_of(indices)
@@ -44,6 +49,8 @@ class Catalogue:
         """0 where an item is unknown."""
         if isinstance(history, str):
             raise DataError(f"items are a list of ids, got the text {history!r}: give [{history!r}]")
+        if {*map(type, history)} == {str} and self._items.plain is str:
+            return np.fromiter(map(self._index_of_text, history), dtype=np.int32, count=len(history))
         return self._items.indices_of(history)
 
     def trained_index(self, item: ItemId) -> int:

@@ -60,10 +60,20 @@ class SimilarItems:
         exact: bool = False,
     ) -> list[list[Neighbour]]:
         """`similar` for each item, in fewer steps."""
-        indices = self._trained(items)
+        return self._neighbours(self.nearest(self._trained(items), k=k, allow=allow, deny=deny, exact=exact))
+
+    def nearest(
+        self,
+        items: NDArray[np.int64],
+        *,
+        k: int,
+        allow: Sequence[ItemId] | None = None,
+        deny: Sequence[ItemId] | None = None,
+        exact: bool = False,
+    ) -> Nearest:
+        """`similar_many` in item indices of the bundle, which the model was trained on."""
         selection = self._selection(allow, deny)
-        found = self.lookups.near_each(indices, self._num_near(k), selection=selection, exact=exact)
-        return self._neighbours(found)
+        return self.lookups.near_each(items, self._num_near(k), selection=selection, exact=exact)
 
     def similar_to_all(
         self,
@@ -107,8 +117,10 @@ class SimilarItems:
         return self.lookups.selection(*told)
 
     def _neighbours(self, found: Nearest) -> list[list[Neighbour]]:
-        each = zip(found.items, found.scores, strict=True)
-        return [self._list(items[items > 0], scores.tolist()) for items, scores in each]
+        is_found = found.items > 0
+        together = self._list(found.items[is_found], found.scores[is_found].tolist())
+        ends = is_found.sum(axis=1).cumsum().tolist()
+        return [together[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
     def _list(self, items: NDArray[np.int64], scores: Sequence[float]) -> list[Neighbour]:
         told = zip(self.catalogue.ids(items), scores, self.catalogue.titles(items), strict=False)

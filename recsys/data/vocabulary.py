@@ -26,6 +26,8 @@ class Vocabulary(ABC):
 
     id_type: str
     """"string", or a NumPy type such as "int64"."""
+    plain: type
+    """Python's own type of such ids; others may do as well."""
 
     @staticmethod
     def open(directory: Path, name: str) -> "Vocabulary":
@@ -61,12 +63,20 @@ class Vocabulary(ABC):
 
     def indices_of(self, ids: Sequence[ItemId]) -> Indices:
         """Index of each id, 0 where it is unknown; DataError where an id is of another type, which never matches."""
-        for external_id in ids:
-            if not self.accepts(external_id):
-                raise DataError(
-                    f"ids here are of type {self.id_type}; found {external_id!r}, "
-                    f"a {type(external_id).__name__}: give ids in the type of the log"
-                )
+        if not self.accepts_all(ids):
+            stranger = next(external_id for external_id in ids if not self.accepts(external_id))
+            raise DataError(
+                f"ids here are of type {self.id_type}; found {stranger!r}, "
+                f"a {type(stranger).__name__}: give ids in the type of the log"
+            )
+        return self._find_all(ids)
+
+    def accepts_all(self, ids: Sequence[ItemId]) -> bool:
+        """Whether all ids are of the vocabulary's type."""
+        return {*map(type, ids)} <= {self.plain} or all(map(self.accepts, ids))
+
+    def _find_all(self, ids: Sequence[ItemId]) -> Indices:
+        """`_find` each."""
         return np.fromiter((self._find(external_id) for external_id in ids), dtype=np.int32, count=len(ids))
 
 
@@ -76,6 +86,7 @@ class NumberVocabulary(Vocabulary):
     def __init__(self, ids: NDArray[np.generic]) -> None:
         self.ids = np.asarray(ids)
         self.id_type = ids.dtype.name
+        self.plain = float if ids.dtype.kind == "f" else int
         limits = None if ids.dtype.kind == "f" else np.iinfo(self.id_type)
         self._limits = None if limits is None else (limits.min, limits.max)
 
@@ -101,11 +112,23 @@ class NumberVocabulary(Vocabulary):
         place = int(np.searchsorted(self.ids, self.ids.dtype.type(external_id)))
         return place + 1 if place < len(self) and self.ids[place] == external_id else PADDING
 
+    def _find_all(self, ids: Sequence[ItemId]) -> Indices:
+        """At once, unless a number is among them that the ids' own type does not hold."""
+        try:
+            wanted = np.array(ids, dtype=self.ids.dtype)
+        except OverflowError:
+            return super()._find_all(ids)
+        if not len(ids) or not len(self) or wanted.tolist() != [*ids]:
+            return super()._find_all(ids)
+        places = np.searchsorted(self.ids, wanted).clip(max=len(self) - 1)
+        return np.where(self.ids[places] == wanted, places + 1, PADDING).astype(np.int32)
+
 
 class TextVocabulary(Vocabulary):
     """Ids that are text."""
 
     id_type = "string"
+    plain = str
 
     def __init__(self, texts: Texts) -> None:
         self.texts = texts

@@ -6,8 +6,10 @@ Items that nobody knows are told, never guessed at, and no error: a client's cat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TypeVar
 
 import numpy as np
+from pydantic_core import to_json
 
 from recsys.data.suggestions import close_items
 from recsys.data.vocabulary import ItemId
@@ -26,11 +28,11 @@ from recsys.serving.requests import (
     RecommendationsRequest,
     Scored,
     SearchAnswer,
-    SimilarAnswer,
     SimilarRequest,
 )
 from recsys.similar import Neighbour
 
+Ids = TypeVar("Ids", Sequence[ItemId], Sequence[ItemId] | None)
 # Items that a search by title finds, and answers that are kept: some 50 MB.
 NUM_FOUND, REMEMBERED = 20, 1 << 16
 
@@ -75,18 +77,28 @@ class Answers:
         if len(popular):
             self._recommender.lookups.near_each(popular, min(10, len(bundle.index)))
 
-    def similar(self, asked: SimilarRequest) -> SimilarAnswer:
-        unknown = self._unknown(asked.items)
-        strange = set(unknown)
-        known = [item for item in asked.items if item not in strange]
-        lists = self._recommender.similar_many(
-            known, k=asked.k, allow=self._own(asked.allow), deny=self._own(asked.deny), exact=asked.exact
+    def similar(self, asked: SimilarRequest) -> bytes:
+        """JSON of a SimilarAnswer, made without one: models of thousands of items take longer than to find them."""
+        items, catalogue = self._own(asked.items), self._recommender.catalogue
+        indices = catalogue.indices(items).astype(np.int64)
+        is_known = self._recommender.bundle.known[indices]
+        near = self._recommender.nearest(
+            indices[is_known], k=asked.k, allow=self._own(asked.allow), deny=self._own(asked.deny), exact=asked.exact
         )
+        is_found = near.items > 0
+        ids, scores = catalogue.ids(near.items[is_found]), near.scores[is_found].tolist()
+        scored: list[dict[str, object]] = [{"item": i, "score": s} for i, s in zip(ids, scores, strict=True)]
+        if asked.titles:
+            for one, title in zip(scored, catalogue.titles(near.items[is_found]), strict=True):
+                one |= {} if title is None else {"title": title}
+        lists = np.cumsum([0, *is_found.sum(axis=1)]).tolist()
+        known = [item for item, is_so in zip(items, is_known, strict=True) if is_so]
+        unknown = [item for item, is_so in zip(items, is_known, strict=True) if not is_so]
         answers = [
-            Neighbours(bundle=self.bundle, item=item, neighbours=_scored(own, asked.titles))
-            for item, own in zip(known, lists, strict=True)
+            {"bundle": self.bundle, "item": item, "neighbours": scored[start:end]}
+            for item, start, end in zip(known, lists, lists[1:], strict=False)
         ]
-        return SimilarAnswer(bundle=self.bundle, answers=answers, unknown=unknown)
+        return to_json({"bundle": self.bundle, "answers": answers, "unknown": unknown})
 
     def neighbours(self, text: str, k: int, has_titles: bool) -> bytes | None:
         """JSON of one item's nearest items, by its id as text; None where the model does not know it.
@@ -201,20 +213,15 @@ class Answers:
         return None
 
     def _are_ids(self, items: Sequence[ItemId]) -> bool:
-        return all(map(self._recommender.bundle.items.accepts, items))
+        return self._recommender.bundle.items.accepts_all(items)
 
     def _id_rule(self) -> str:
         return f"ids of this bundle are of type {self.id_type}"
 
-    def _own(self, items: Sequence[ItemId] | None) -> Sequence[ItemId] | None:
+    def _own(self, items: Ids) -> Ids:
         if items is not None and not self._are_ids(items):
             raise UserError(self._id_rule())
         return items
-
-    def _unknown(self, items: Sequence[ItemId]) -> list[ItemId]:
-        own = self._own(items)
-        assert own is not None
-        return self._recommender.unknown(own)
 
 
 def _setting(asked: RecommendationsRequest) -> object:

@@ -120,7 +120,7 @@ class Routes:
 
     async def similar(self, request: Request) -> Response:
         asked, answers = _parsed(SimilarRequest, await request.body()), self._current.answers
-        return _told(await self._run(partial(answers.similar, asked)))
+        return Response(await self._run(partial(answers.similar, asked)), media_type=JSON)
 
     async def recommend(self, request: Request) -> Response:
         _, answer = await self._batcher(_parsed(RecommendationsRequest, await request.body()))

@@ -23,7 +23,7 @@ from recsys.serving.guard import App
 from recsys.serving.http import create_app
 
 BUNDLE, CONFIG, TOKEN, ADMIN = (f"RECSYS_{name}" for name in ("BUNDLE", "SERVE", "TOKEN", "ADMIN_TOKEN"))
-IDLE_SECONDS, STARTUP_SECONDS = 75, 120
+IDLE_SECONDS, STARTUP_SECONDS, SWITCH_SECONDS = 75, 120, 0.0005
 log = logging.getLogger("recsys.serving")
 
 
@@ -63,6 +63,8 @@ def _serve_together(config: uvicorn.Config) -> None:
 def from_environment() -> App:
     """The application of one worker; the bundle is opened, tried out and warm before it listens."""
     torch.set_num_threads(1)
+    # while a batch is answered, health and the next requests wait for so long each time at most
+    sys.setswitchinterval(SWITCH_SECONDS)
     current = Current(Path(os.environ[BUNDLE]), tell=log.warning)
     config = ServeConfig.model_validate_json(os.environ[CONFIG])
     return create_app(current, config, token=os.environ.get(TOKEN), admin=os.environ.get(ADMIN))
