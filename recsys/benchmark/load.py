@@ -24,6 +24,8 @@ class Plan(Section):
     seconds: float
     rate: float = 0.0
     """Requests a second; 0: closed."""
+    since_sent: bool = False
+    """Whether a latency counts from when its request was sent, for a load that may itself come late."""
 
 
 class Load(Section):
@@ -117,7 +119,8 @@ async def _open(
     turn = number
     while (due := began + turn / plan.rate) < began + plan.seconds:
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        await _ask(connection, requests[turn % len(requests)], due, counted)
+        since = time.perf_counter() if plan.since_sent else due
+        await _ask(connection, requests[turn % len(requests)], since, counted)
         turn += plan.connections
 
 

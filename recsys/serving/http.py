@@ -1,5 +1,6 @@
 """The application: all routes under one guard, and a way round the routing for what is asked most."""
 
+from concurrent.futures import Executor
 from urllib.parse import unquote
 
 from fastapi import FastAPI, Request, Response
@@ -18,11 +19,16 @@ TOLD = "Nearest items and recommendations of one bundle. Every answer names the 
 PREFIX, SUFFIX = b"/v1/items/", b"/similar"
 
 
-def create_app(current: Current, config: ServeConfig, *, token: str | None = None, admin: str | None = None) -> App:
-    """Everything under one guard; `token` is asked of all, `admin` of who wants a reload, which is off without it."""
+def create_app(
+    current: Current, config: ServeConfig, executor: Executor, *, token: str | None = None, admin: str | None = None
+) -> App:
+    """Everything under one guard. `token` is asked of all, `admin` of who wants a reload, which is off without it.
+
+    The `executor` has one thread: a bundle's modules are not shared between two calls.
+    """
     metrics = Metrics()
     metrics.serving(current.answers.bundle)
-    routes = Routes(current, config, metrics)
+    routes = Routes(current, config, metrics, executor)
     app = FastAPI(title="recsys", version="1", description=TOLD, docs_url=None, redoc_url=None, lifespan=routes.living)
     app.openapi = lambda: openapi(app, current.answers.id_type, current.answers.examples)  # type: ignore[method-assign]
     app.add_exception_handler(Refusal, _refused)

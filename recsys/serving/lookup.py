@@ -79,21 +79,19 @@ class Answers:
 
     def similar(self, asked: SimilarRequest) -> bytes:
         """JSON of a SimilarAnswer, made without one: models of thousands of items take longer than to find them."""
-        items, catalogue = self._own(asked.items), self._recommender.catalogue
-        indices = catalogue.indices(items).astype(np.int64)
+        indices = self._recommender.catalogue.indices(self._own(asked.items)).astype(np.int64)
         is_known = self._recommender.bundle.known[indices]
-        near = self._recommender.nearest(
-            indices[is_known], k=asked.k, allow=self._own(asked.allow), deny=self._own(asked.deny), exact=asked.exact
-        )
-        is_found = near.items > 0
+        allow, deny = self._own(asked.allow), self._own(asked.deny)
+        near = self._recommender.nearest(indices[is_known], k=asked.k, allow=allow, deny=deny, exact=asked.exact)
+        catalogue, is_found = self._recommender.catalogue, near.items > 0
         ids, scores = catalogue.ids(near.items[is_found]), near.scores[is_found].tolist()
         scored: list[dict[str, object]] = [{"item": i, "score": s} for i, s in zip(ids, scores, strict=True)]
         if asked.titles:
             for one, title in zip(scored, catalogue.titles(near.items[is_found]), strict=True):
                 one |= {} if title is None else {"title": title}
         lists = np.cumsum([0, *is_found.sum(axis=1)]).tolist()
-        known = [item for item, is_so in zip(items, is_known, strict=True) if is_so]
-        unknown = [item for item, is_so in zip(items, is_known, strict=True) if not is_so]
+        known = [item for item, is_so in zip(asked.items, is_known, strict=True) if is_so]
+        unknown = [item for item, is_so in zip(asked.items, is_known, strict=True) if not is_so]
         answers = [
             {"bundle": self.bundle, "item": item, "neighbours": scored[start:end]}
             for item, start, end in zip(known, lists, lists[1:], strict=False)

@@ -7,7 +7,7 @@ client wrote, but for ids in `unknown`.
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -49,12 +49,11 @@ JSON = "application/json"
 class Routes:
     """Each takes one bundle at its beginning and answers from that."""
 
-    def __init__(self, current: Current, config: ServeConfig, metrics: Metrics) -> None:
+    def __init__(self, current: Current, config: ServeConfig, metrics: Metrics, executor: Executor) -> None:
         self._current = current
         self._config = config
         self._metrics = metrics
-        # one thread: torch and FAISS have their own, and a bundle's modules are not shared between two calls
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="answers")
+        self._executor = executor
         self._batcher: MicroBatcher[RecommendationsRequest, tuple[str, Recommendations | Refused]] = MicroBatcher(
             self._recommend_together,
             executor=self._executor,

@@ -5,11 +5,13 @@ loaded again.
 """
 
 import contextlib
+import gc
 import logging
 import os
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -17,6 +19,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from recsys.bundle.opened import open_bundle
+from recsys.index.threads import set_num_threads
 from recsys.serving.config import ServeConfig
 from recsys.serving.current import Current
 from recsys.serving.guard import App
@@ -62,12 +65,22 @@ def _serve_together(config: uvicorn.Config) -> None:
 
 def from_environment() -> App:
     """The application of one worker; the bundle is opened, tried out and warm before it listens."""
-    torch.set_num_threads(1)
+    take_one_thread()
     # while a batch is answered, health and the next requests wait for so long each time at most
     sys.setswitchinterval(SWITCH_SECONDS)
     current = Current(Path(os.environ[BUNDLE]), tell=log.warning)
     config = ServeConfig.model_validate_json(os.environ[CONFIG])
-    return create_app(current, config, token=os.environ.get(TOKEN), admin=os.environ.get(ADMIN))
+    # what lives as long as the process is no garbage: a collection would look at all of it while everybody waits
+    gc.collect()
+    gc.freeze()
+    executor = ThreadPoolExecutor(1, thread_name_prefix="answers", initializer=take_one_thread)
+    return create_app(current, config, executor, token=os.environ.get(TOKEN), admin=os.environ.get(ADMIN))
+
+
+def take_one_thread() -> None:
+    """Of each library, for whatever is called on this thread: a worker is one core's work."""
+    torch.set_num_threads(1)
+    set_num_threads(1)
 
 
 class Server(uvicorn.Server):
