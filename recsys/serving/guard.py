@@ -27,6 +27,7 @@ log = logging.getLogger("recsys.serving")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 ALWAYS = {"/healthz", "/readyz", "/metrics"}
 OPEN = {*PAGES, "/openapi.json"}
+PATIENCE = 16
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 # What a browser shows has these, too; a client pays for every header of every answer.
 OF_PAGES = [
@@ -103,23 +104,25 @@ class Guard:
         if scope["method"] in ("GET", "HEAD"):
             return b""
         most = self._config.body_bytes
+        # somewhat too much is read to its end and forgotten: whoever is cut off while sending sees no answer
+        read = PATIENCE * most
         length = dict(scope["headers"]).get(b"content-length", b"0")
-        if length.isdigit() and int(length) > most:
-            raise _too_large(most)
-        parts, size, more = [], 0, True
+        parts, size, more = [], int(length) if length.isdigit() and int(length) > read else 0, True
         try:
             async with asyncio.timeout(self._config.body_seconds):
-                while more:
+                while more and size <= read:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         raise Refusal(400, "Gone", "the client went away")
-                    parts.append(message.get("body", b""))
-                    size, more = size + len(parts[-1]), message.get("more_body", False)
-                    if size > most:
-                        raise _too_large(most)
+                    part, more = message.get("body", b""), message.get("more_body", False)
+                    size += len(part)
+                    if size <= most:
+                        parts.append(part)
         except TimeoutError:
             told = f"a body must have come within {self._config.body_seconds:g} seconds"
             raise Refusal(408, "Too slow", told, ((b"connection", b"close"),)) from None
+        if size > most:
+            raise _too_large(most)
         return b"".join(parts)
 
     def _write_down(self, scope: Scope, exchange: "Exchange", seconds: float) -> None:

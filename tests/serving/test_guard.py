@@ -67,7 +67,7 @@ def test_a_body_that_does_not_come_in_time_is_408() -> None:
 
 @pytest.mark.parametrize(
     ("messages", "headers"),
-    [([part(b"x" * 6, more=True), part(b"x" * 6, more=False)], ()), ([], [(b"content-length", b"11")])],
+    [([part(b"x" * 6, more=True), part(b"x" * 6, more=False)], ()), ([], [(b"content-length", b"161")])],
 )
 def test_a_body_that_is_too_large_is_413_however_it_comes(messages: Any, headers: Any) -> None:
     guard = Guard(echo_length, ServeConfig(body_bytes=10), Metrics())
