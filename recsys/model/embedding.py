@@ -107,11 +107,15 @@ class EventEmbedding(nn.Module):
         self.additions = nn.ModuleDict(additions)
         self.dropout = Dropout(dropout)
 
+    def told(self, context: SequenceContext) -> SequenceContext:
+        """The context as it is read: while training, some rows' times are hidden from everybody."""
+        if not self.training or context.times_BL is None:
+            return context
+        draws_B1 = torch.rand(len(context.lengths_B), 1, device=context.lengths_B.device)
+        return replace(context, untold_B1=draws_B1 < UNTOLD_SHARE)
+
     def forward(self, items_BLD: Tensor, context: SequenceContext) -> Tensor:
         """[B, L, D] -> [B, L, D], or [N, D] of packed rows."""
-        if self.training and context.times_BL is not None:
-            draws_B1 = torch.rand(len(context.lengths_B), 1, device=items_BLD.device)
-            context = replace(context, untold_B1=draws_B1 < UNTOLD_SHARE)
         x_BLD = items_BLD * self.scale
         for addition in self.additions.values():
             x_BLD = addition(x_BLD, context)

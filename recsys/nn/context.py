@@ -1,7 +1,7 @@
 """What a sequence mixer may know about a batch besides its hidden states.
 
 Shape letters of this package: B batch, L positions, D model width, H heads, K width of a head, F hidden width of a
-feed-forward.
+feed-forward, M remembered positions, S = M + L positions that may be read.
 """
 
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from recsys.nn.memory import Memory
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class SequenceContext:
 
     `times_BL` say when clicks happened, and `asked_BL`, at each click, for which moment the next one is predicted: the
     next click's own time in a history, and the time of the request behind its last click. Rows that are `untold_B1` are
-    read as if they had no times.
+    read as if they had no times. `memory` is what went before the rows, for mixers that read memory.
     """
 
     lengths_B: Tensor
@@ -60,6 +62,7 @@ class SequenceContext:
     causal: bool = True
     packing: Packing | None = None
     untold_B1: Tensor | None = None
+    memory: Memory | None = None
 
     def valid_BL(self, length: int) -> Tensor:
         """True where a position holds a click."""
@@ -86,3 +89,24 @@ class SequenceContext:
         own_LL = torch.eye(length, dtype=torch.bool, device=valid_BL.device)
         readable_BLL = valid_BL[:, None, :] | own_LL
         return readable_BLL.tril() if self.causal else readable_BLL
+
+    @property
+    def memory_size(self) -> int:
+        """M, 0 where nothing is remembered."""
+        return 0 if self.memory is None else self.memory.size
+
+    def with_memory(self, x_BLD: Tensor) -> Tensor:
+        """[B, S, D]: the rows behind what is remembered."""
+        return x_BLD if self.memory is None else self.memory.before(x_BLD)
+
+    def distances_LS(self, length: int) -> Tensor:
+        """How many places before each position (rows) everything that it might read stands; negative where behind."""
+        sources_S = torch.arange(self.memory_size + length, device=self.lengths_B.device)
+        return self.memory_size + self.columns(length)[:, None] - sources_S
+
+    def readable_BLS(self, length: int) -> Tensor:
+        """`readable_BLL`, and what is remembered before it: that, every position may read."""
+        readable_BLL = self.readable_BLL(length)
+        if self.memory is None:
+            return readable_BLL
+        return torch.cat([self.memory.valid_BM[:, None].expand(-1, length, -1), readable_BLL], dim=-1)

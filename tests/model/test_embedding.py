@@ -16,7 +16,7 @@ def test_some_histories_have_no_times_at_all_and_are_as_without():
     lengths, x_BLD = torch.full((2_000,), 3), torch.zeros(2_000, 3, 4)
     times, asked = (10**6 * torch.tensor(moments).expand(2_000, 3) for moments in ([0, 5, 99], [5, 99, 300]))
     context, untold = SequenceContext(lengths, times, asked), SequenceContext(lengths)
-    is_untold_B = torch.isclose(embed(x_BLD, context), embed(x_BLD, untold)).all(dim=-1).all(dim=-1)
+    is_untold_B = torch.isclose(embed(x_BLD, embed.told(context)), embed(x_BLD, untold)).all(dim=-1).all(dim=-1)
     assert abs(float(is_untold_B.float().mean()) - UNTOLD_SHARE) < 0.03
-    is_told_B = ~torch.isclose(embed.eval()(x_BLD, context), embed(x_BLD, untold)).all(dim=-1).all(dim=-1)
+    is_told_B = ~torch.isclose(embed.eval()(x_BLD, embed.told(context)), embed(x_BLD, untold)).all(dim=-1).all(dim=-1)
     assert is_told_B.all()

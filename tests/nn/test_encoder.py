@@ -23,7 +23,7 @@ LENGTH, DIM = 9, 16
 @pytest.fixture(params=CONFIGS, ids=str)
 def encoder(request):
     torch.manual_seed(0)
-    return Encoder(EncoderConfig.model_validate({"dim": DIM, **request.param})).double().eval()
+    return Encoder(EncoderConfig.model_validate({"dim": DIM, **request.param}), max_length=LENGTH).double().eval()
 
 
 def events(rows: int = 4) -> torch.Tensor:

@@ -24,7 +24,7 @@ CONFIGS = [
 @pytest.fixture(params=CONFIGS, ids=lambda config: "-".join(map(str, config.values())))
 def encoder(request):
     torch.manual_seed(0)
-    return Encoder(EncoderConfig.model_validate({"dim": DIM, **request.param})).double().eval()
+    return Encoder(EncoderConfig.model_validate({"dim": DIM, **request.param}), max_length=LENGTH).double().eval()
 
 
 def events(length: int = LENGTH) -> torch.Tensor:
@@ -75,7 +75,7 @@ def test_a_row_in_a_batch_is_the_row_alone(encoder):
 
 
 def test_the_last_block_computes_one_position_a_row():
-    encoder = Encoder(EncoderConfig(dim=DIM, num_blocks=2, mixer=SoftmaxConfig())).double().eval()
+    encoder = Encoder(EncoderConfig(dim=DIM, num_blocks=2, mixer=SoftmaxConfig()), max_length=LENGTH).double().eval()
     first, final = encoder.blocks
     modules = [first.feedforward, final.feedforward, final.transforming.norm, final.mixer.to_out, encoder.norm]
     shapes = []
@@ -90,7 +90,7 @@ def test_the_last_block_computes_one_position_a_row():
 
 def test_dropout_is_applied_where_forward_applies_it():
     torch.manual_seed(0)
-    encoder = Encoder(EncoderConfig(dim=DIM, num_blocks=1, dropout=0.5)).double()
+    encoder = Encoder(EncoderConfig(dim=DIM, num_blocks=1, dropout=0.5), max_length=LENGTH).double()
     context = SequenceContext(torch.full((len(LENGTHS),), LENGTH))
     draws = [encoder.last(events(), context) for _ in range(2)]
     assert not torch.equal(*draws)
@@ -100,7 +100,7 @@ def test_dropout_is_applied_where_forward_applies_it():
 
 def test_in_half_precision_it_is_as_exact_as_all_positions():
     torch.manual_seed(0)
-    encoder = Encoder(EncoderConfig(dim=DIM)).eval()
+    encoder = Encoder(EncoderConfig(dim=DIM), max_length=LENGTH).eval()
     x_BLD, context = events().float(), SequenceContext(LENGTHS)
     with torch.autocast("cpu", torch.bfloat16):
         last_BD, all_BLD = encoder.last(x_BLD, context), encoder(x_BLD, context)

@@ -40,7 +40,7 @@ def test_a_closed_gate_leaves_the_stream_and_an_open_one_is_pre_norm():
 @pytest.mark.parametrize("kind", ["pre_norm", "gated"])
 def test_gradients_of_a_deep_stack_are_even(kind):
     torch.manual_seed(0)
-    encoder = Encoder(EncoderConfig(dim=DIM, num_blocks=DEPTH, residual=kind, dropout=0.0))
+    encoder = Encoder(EncoderConfig(dim=DIM, num_blocks=DEPTH, residual=kind, dropout=0.0), max_length=9)
     context = SequenceContext(torch.full((8,), 9))
     (encoder(torch.randn(8, 9, DIM), context) * torch.randn(8, 9, DIM)).sum().backward()
     norms = [block.feedforward.down.weight.grad.norm() for block in encoder.blocks]

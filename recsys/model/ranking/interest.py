@@ -77,11 +77,11 @@ class BstInterest(Interest):
     BST (Chen et al. 2019, https://arxiv.org/abs/1905.06874). `pools`: the mean of all outputs in its place.
     """
 
-    def __init__(self, config: EncoderConfig, *, pools: bool) -> None:
+    def __init__(self, config: EncoderConfig, *, max_length: int, pools: bool) -> None:
         super().__init__()
         self.width = config.dim
         self.pools = pools
-        self.encoder = Encoder(config)
+        self.encoder = Encoder(config, max_length=max_length + 1)  # the target, too
 
     def forward(self, sequence: Sequence) -> Tensor:
         events_HLW, targets_HCW = sequence.events_HLW, sequence.targets_HCW

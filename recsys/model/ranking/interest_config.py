@@ -1,8 +1,8 @@
 """Which model of a user's interest a ranker has: `ranker.model.interest`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from recsys.errors import ConfigError
 from recsys.model.ranking.interest import BstInterest, DinInterest, Interest, MeanInterest, NoInterest
@@ -13,6 +13,7 @@ from recsys.nn.mixers import MixerConfig
 from recsys.nn.mixers.attention import SoftmaxConfig
 from recsys.nn.norm import NormKind
 from recsys.nn.residual import ResidualKind
+from recsys.nn.shape import SequenceShape
 from recsys.section import Section
 
 
@@ -29,17 +30,30 @@ class BstConfig(Section):
     """Width of the feed-forward network as a multiple of an event's."""
     pooling: Literal["target", "mean"] = "target"
 
-    def build(self, width: int, dropout: float) -> Interest:
+    @model_validator(mode="after")
+    def _all_see_all(self) -> Self:
+        if self.mixer.causal_only:
+            raise ValueError(
+                f"the target reads all of the history and is read by it, and a {self.mixer.kind} mixer reads what is "
+                "earlier alone: choose another ranker.model.interest.mixer"
+            )
+        if self.mixer.reads_times:
+            raise ValueError(
+                f"a {self.mixer.kind} mixer reads times, which a ranker has in its positions of kind time alone: "
+                "choose another ranker.model.interest.mixer"
+            )
+        return self
+
+    def build(self, shape: SequenceShape, dropout: float) -> Interest:
         try:
-            self.mixer.require_fit(width)
-        except ValueError:
+            self.mixer.require_fit(shape.dim)
+        except ValueError as error:
             raise ConfigError(
-                f"ranker.model: an event is {width} numbers wide, one `dim` for its id, for each feature and for its "
-                f"position, and the {self.mixer.num_heads} heads of ranker.model.interest.mixer cannot share them: "
-                f"make ranker.model.dim a multiple of {self.mixer.num_heads}, or change num_heads"
+                f"ranker.model: an event is {shape.dim} numbers wide, one ranker.model.dim for its id, each feature "
+                f"and its position, and ranker.model.interest.mixer cannot be so wide: {error}"
             ) from None
         encoder = EncoderConfig(
-            dim=width,
+            dim=shape.dim,
             num_blocks=self.num_blocks,
             residual=self.residual,
             mixer=self.mixer,
@@ -47,7 +61,7 @@ class BstConfig(Section):
             norm=self.norm,
             dropout=dropout,
         )
-        return BstInterest(encoder, pools=self.pooling == "mean")
+        return BstInterest(encoder, max_length=shape.max_length, pools=self.pooling == "mean")
 
 
 class Unplaced(Section):
@@ -65,8 +79,8 @@ class DinConfig(Unplaced):
     hidden: tuple[PositiveInt, ...] = (64, 16)
     """Widths of the activation unit's layers."""
 
-    def build(self, width: int, dropout: float) -> Interest:
-        return DinInterest(width, self.hidden)
+    def build(self, shape: SequenceShape, dropout: float) -> Interest:
+        return DinInterest(shape.dim, self.hidden)
 
 
 class MeanConfig(Unplaced):
@@ -74,8 +88,8 @@ class MeanConfig(Unplaced):
 
     kind: Literal["mean"] = "mean"
 
-    def build(self, width: int, dropout: float) -> Interest:
-        return MeanInterest(width)
+    def build(self, shape: SequenceShape, dropout: float) -> Interest:
+        return MeanInterest(shape.dim)
 
 
 class NoInterestConfig(Unplaced):
@@ -83,7 +97,7 @@ class NoInterestConfig(Unplaced):
 
     kind: Literal["none"] = "none"
 
-    def build(self, width: int, dropout: float) -> Interest:
+    def build(self, shape: SequenceShape, dropout: float) -> Interest:
         return NoInterest()
 
 

@@ -23,6 +23,7 @@ from recsys.model.ranking.perceptron import Perceptron, leaky_relu
 from recsys.model.ranking.shape import RankerShape
 from recsys.model.ranking.vectors import RowVectors, ValueEmbedding
 from recsys.model.ranking.wide import Wide
+from recsys.nn.shape import SequenceShape
 from recsys.section import Section
 
 AT_ONCE = 32
@@ -71,7 +72,7 @@ class Ranker(nn.Module):
         self.users = RowVectors(shape.num_users, shape.user_features, config.dim, reads_ids=config.reads_user_ids)
         placement = config.interest.positions.build(config.max_length)
         self.events = EventVectors(self.items, shape, config.dim, placement)
-        self.interest = config.interest.build(self.events.width, config.dropout)
+        self.interest = config.interest.build(SequenceShape(self.events.width, config.max_length), config.dropout)
         context = config.dim * sum(feature.is_context for feature in shape.click_features)
         width = self.interest.width + self.items.width + self.users.width + context
         self.perceptron = Perceptron(width, config.hidden, dropout=config.dropout, activation=leaky_relu)

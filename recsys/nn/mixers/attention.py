@@ -4,13 +4,14 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from recsys.nn.context import SequenceContext
+from recsys.nn.mixers.cache import KeyValues, Newest
 from recsys.nn.mixers.mixer import Mixer
+from recsys.nn.mixers.mixer_config import HeadsSection
 from recsys.nn.mixers.packed import packed_attention
-from recsys.section import Section
+from recsys.nn.shape import SequenceShape
 
 
 def split_heads(x_BLD: Tensor, num_heads: int) -> Tensor:
@@ -80,21 +81,30 @@ class SoftmaxAttention(Mixer):
         """Queries that all stand just behind their row, and the row's keys."""
         return q_BHNK, k_BHLK
 
+    def begin(self, x_BLD: Tensor, context: SequenceContext, *, room: int) -> KeyValues:
+        """What is kept of the rows, with room for so many positions each: keys as queries meet them, and values."""
+        q_BHLK, k_BHLK, v_BHLK = (split_heads(part, self.num_heads) for part in self._parts(x_BLD))
+        return KeyValues.of(self.placed(q_BHLK, k_BHLK, context)[1], v_BHLK, room=room)
+
+    def step(self, x_BD: Tensor, kept: KeyValues, newest: Newest) -> Tensor:
+        """[B, D]: `forward` at one more position of each row, which is appended to what is kept."""
+        qkv_3BHK = self.to_qkv(x_BD).view(len(x_BD), 3, self.num_heads, -1).transpose(0, 1)
+        qkv_3BHK = self.placed_newest(qkv_3BHK, kept, newest)
+        k_BHSK, v_BHSK = kept.append(qkv_3BHK[1:], newest)
+        readable_B11S = None if newest.readable_BS is None else newest.readable_BS[:, None, None]
+        mixed_BH1K = F.scaled_dot_product_attention(qkv_3BHK[0][:, :, None], k_BHSK, v_BHSK, attn_mask=readable_B11S)
+        return self.to_out(mixed_BH1K.flatten(1))
+
+    def placed_newest(self, qkv_3BHK: Tensor, kept: KeyValues, newest: Newest) -> Tensor:
+        """The newest positions' queries and keys as `placed` would have them, and their values."""
+        return qkv_3BHK
+
     def _parts(self, x_BLD: Tensor) -> tuple[Tensor, ...]:
         return self.to_qkv(x_BLD).chunk(3, dim=-1)
 
 
-class SoftmaxConfig(Section):
+class SoftmaxConfig(HeadsSection):
     kind: Literal["softmax"] = "softmax"
-    num_heads: PositiveInt = 2
-    """How many heads share the model's width."""
 
-    def build(self, dim: int) -> SoftmaxAttention:
-        return SoftmaxAttention(dim, self.num_heads)
-
-    def require_fit(self, dim: int) -> None:
-        """ValueError where the heads cannot share `dim` evenly."""
-        if dim % self.num_heads:
-            raise ValueError(
-                f"dim ({dim}) must be divisible by mixer.num_heads ({self.num_heads}); change one of the two"
-            )
+    def build(self, shape: SequenceShape) -> SoftmaxAttention:
+        return SoftmaxAttention(shape.dim, self.num_heads)

@@ -1,0 +1,37 @@
+"""The base of every mixer's configuration."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from pydantic import PositiveInt
+
+from recsys.nn.mixers.mixer import Mixer
+from recsys.nn.shape import SequenceShape
+from recsys.section import Section
+
+
+class MixerSection(Section, ABC):
+    """`causal_only` mixers read what is earlier, whatever they are asked: no click may stand behind the target."""
+
+    causal_only: ClassVar[bool] = False
+    reads_times: ClassVar[bool] = False
+    """Whether the mixer wants to know when clicks happened."""
+
+    @abstractmethod
+    def build(self, shape: SequenceShape) -> Mixer:
+        """A fresh mixer."""
+
+    def require_fit(self, dim: int) -> None:
+        """ValueError where the mixer cannot be so wide."""
+
+
+class HeadsSection(MixerSection):
+    num_heads: PositiveInt = 2
+    """How many heads share the model's width."""
+
+    def require_fit(self, dim: int) -> None:
+        """ValueError where the heads cannot share `dim` evenly."""
+        if dim % self.num_heads:
+            raise ValueError(
+                f"dim ({dim}) must be divisible by mixer.num_heads ({self.num_heads}); change one of the two"
+            )
