@@ -9,7 +9,13 @@ import yaml
 from pydantic import JsonValue, NonNegativeInt, ValidationError, model_validator
 
 from recsys.config_errors import Problem, problems
-from recsys.config_rules import require_enough_candidates, require_times, require_what_ranks, with_examples
+from recsys.config_rules import (
+    require_causality,
+    require_enough_candidates,
+    require_times,
+    require_what_ranks,
+    with_examples,
+)
 from recsys.data.config import DataConfig
 from recsys.errors import ConfigError
 from recsys.evaluation.config import EvaluationConfig
@@ -50,6 +56,7 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _sections_fit(self) -> Self:
         require_times(self.model, self.data)
+        require_causality(self.model, self.training, self.ranker)
         require_what_ranks(self.ranker, self.data)
         require_enough_candidates(self.ranker, self.recommend)
         return self

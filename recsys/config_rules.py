@@ -7,8 +7,9 @@ from recsys.data.config import DataConfig
 from recsys.model.ranking.positions import ByTimeConfig
 from recsys.model.retriever import RetrieverConfig
 from recsys.recommend_config import RecommendConfig
+from recsys.training.config import TrainingConfig
 from recsys.training.ranker_section import RankerSection
-from recsys.training.ranking_config import LabelledConfig
+from recsys.training.ranking_config import LabelledConfig, SampledConfig
 
 
 def require_times(model: RetrieverConfig, data: DataConfig) -> None:
@@ -21,8 +22,24 @@ def require_times(model: RetrieverConfig, data: DataConfig) -> None:
         )
     if model.reads_times and kind == "order":
         raise ValueError(
-            "model.gaps and model.query_time of kind log read the time between clicks, and with "
-            "data.events.time_kind order there is none: use none, or another time_kind"
+            "model.gaps and model.query_time of kind log and model.mixer of kind time_gaps read the time between "
+            "clicks, and with data.events.time_kind order there is none: use none, or another time_kind"
+        )
+
+
+def require_causality(model: RetrieverConfig, training: TrainingConfig, ranker: RankerSection | None) -> None:
+    """For what reads histories causally."""
+    if model.target.is_causal:
+        return
+    if training.layout == "packed":
+        raise ValueError(
+            f"training.layout packed reads what is earlier alone, and model.target {model.target.kind} reads what is "
+            "later too: use padded"
+        )
+    if ranker is not None and isinstance(ranker.examples, SampledConfig) and ranker.examples.source == "retriever":
+        raise ValueError(
+            "ranker.examples.source retriever asks at every click of a history at once, and model.target "
+            f"{model.target.kind} asks behind the last one alone: use popularity or uniform, or model.target next_click"
         )
 
 

@@ -108,7 +108,7 @@ def test_a_calendar_needs_dates(file, kind):
 @pytest.mark.parametrize("key", ["gaps", "query_time"])
 def test_spans_need_times(file, key):
     told = mistake(file, f"data: {{events: {{path: a.csv, time_kind: order}}}}\nmodel: {{{key}: {{kind: log}}}}\n")
-    assert "model.gaps and model.query_time of kind log read the time between clicks, and with " in told
+    assert "model.gaps and model.query_time of kind log and model.mixer of kind time_gaps read the time " in told
 
 
 def test_a_key_twice_is_a_mistake_and_where_it_is(file):

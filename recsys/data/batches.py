@@ -28,8 +28,8 @@ class SequenceBatch:
     """Right-padded clicks and what follows each of them; `targets_BL` is PADDING where there is nothing to predict.
 
     `times_BL`, and those of the targets, `asked_BL`, are there where the model reads them, and mean nothing at padding.
-    `positions_N` says where the clicks lie in [B * L], row by row. `num_targets` counts the targets of the whole batch,
-    those on other ranks included.
+    `positions_N` says where the clicks that predict lie in [B * L]: as a batch is laid out all of them, row by row.
+    `num_targets` counts the targets of the whole batch, those on other ranks included.
     """
 
     items_BL: Tensor

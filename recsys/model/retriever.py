@@ -1,17 +1,19 @@
 """The retriever: a history becomes a user vector, an item becomes an item vector, their inner product is the score.
 
-A causal Transformer over clicks, trained to predict the next one at every position, as in SASRec (Kang & McAuley 2018,
-https://arxiv.org/abs/1808.09781). Shape letters: B histories, L positions, V items, D width, N any number.
+A Transformer over clicks, trained to predict the next one at every position, as in SASRec (Kang & McAuley 2018,
+https://arxiv.org/abs/1808.09781), or another `target`. Shape letters: B histories, L positions, V items, D width,
+N any number.
 """
 
 from typing import Literal, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from recsys.data.feature_table import Features
 from recsys.model.embedding import CatalogueShape, EventEmbedding, FeatureEmbedding, ItemTower
 from recsys.model.scores import DotConfig, ScoreConfig
+from recsys.model.target import NextClickConfig, TargetConfig
 from recsys.nn.calendar import Calendar, CalendarConfig, NoCalendarConfig
 from recsys.nn.context import Packing, SequenceContext
 from recsys.nn.encoder import Encoder, EncoderConfig
@@ -38,11 +40,24 @@ class RetrieverConfig(EncoderConfig):
     score: ScoreConfig = DotConfig()
     item_table: Literal["tied", "own"] = "tied"
     """Whether candidates are scored by the table that embeds clicks, or by one of their own."""
+    target: TargetConfig = NextClickConfig()
+    """What training predicts: the `next_click` at each one, or clicks that are masked, from both sides: `cloze`."""
+
+    @model_validator(mode="after")
+    def _target_fits(self) -> Self:
+        self.target.require_fit(self.mixer, reads_times=self.reads_times)
+        return self
+
+    @property
+    def num_places(self) -> int:
+        """The most positions of a row: clicks, and what asks behind them."""
+        return self.max_length + self.target.num_masks
 
     @property
     def reads_times(self) -> bool:
         """Whether the model wants to know when clicks happened."""
-        return self.gaps.floor_seconds is not None or self.calendar.num_stretches > 0 or self.reads_query_time
+        reads_them_itself = self.gaps.floor_seconds is not None or self.calendar.num_stretches > 0
+        return reads_them_itself or self.mixer.reads_times or self.reads_query_time
 
     @property
     def reads_query_time(self) -> bool:
@@ -50,7 +65,7 @@ class RetrieverConfig(EncoderConfig):
 
     def build_event_embedding(self) -> EventEmbedding:
         additions = {
-            "positions": POSITIONS[self.positions](self.max_length, self.dim),
+            "positions": POSITIONS[self.positions](self.num_places, self.dim),
             "gaps": self.gaps.build(self.dim, since_last_click),
             "calendar": self.calendar.build(self.dim),
             "query_time": self.query_time.build(self.dim, until_asked),
@@ -68,8 +83,9 @@ class Retriever(nn.Module):
         self.clicked = ItemTower(shape, config.dim)
         self.scored = self.clicked if config.item_table == "tied" else ItemTower(shape, config.dim)
         self.embed = config.build_event_embedding()
-        self.encoder = Encoder(config)
+        self.encoder = Encoder(config, max_length=config.num_places)
         self.score = config.score.build()
+        self.target = config.target.build(config.dim)
 
     @classmethod
     def for_catalogue(
@@ -92,10 +108,10 @@ class Retriever(nn.Module):
         """[B, L] right-padded item indices -> [B, L, D]: at t, the user as known after click t.
 
         `times_BL` of the clicks and `asked_BL` of what follows each, in microseconds; a model that reads them takes
-        them for unknown where there are none.
+        them for unknown where there are none. With a `cloze` target, at t, what all clicks tell of the one there.
         """
-        context = SequenceContext(lengths_B, times_BL, asked_BL)
-        return self.score.user(self.encoder(self._embedded(items_BL, context), context))
+        context = SequenceContext(lengths_B, times_BL, asked_BL, causal=self.config.target.is_causal)
+        return self.score.user(self.encoder(*self._embedded(items_BL, context)))
 
     def encode_packed(
         self,
@@ -110,18 +126,21 @@ class Retriever(nn.Module):
         """[N] items, row behind row -> [N, D]: `encode` at `positions_N` of [B * width], which are no padding."""
         packing = Packing.of(lengths_B, positions_N, width)
         context = SequenceContext(lengths_B, times_BL, asked_BL, packing=packing)
-        return self.score.user(self.encoder(self._embedded(items_N, context), context))
+        return self.score.user(self.encoder(*self._embedded(items_N, context)))
 
     def user_vectors(
         self, items_BL: Tensor, lengths_B: Tensor, times_BL: Tensor | None = None, asked_BL: Tensor | None = None
     ) -> Tensor:
         """[B, L] -> [B, D]: the user after the last click. Every length is at least 1."""
-        context = SequenceContext(lengths_B, times_BL, asked_BL)
-        return self.score.user(self.encoder.last(self._embedded(items_BL, context), context))
+        items_BL, context = self.target.question(items_BL, SequenceContext(lengths_B, times_BL, asked_BL))
+        return self.score.user(self.encoder.last(*self._embedded(items_BL, context)))
 
-    def _embedded(self, items: Tensor, context: SequenceContext) -> Tensor:
+    def _embedded(self, items: Tensor, context: SequenceContext) -> tuple[Tensor, SequenceContext]:
+        """What the encoder reads, and what it is told of it."""
         hidden_share = self.config.item_dropout if self.training else 0.0
-        return self.embed(self.clicked(items, hidden_share=hidden_share), context)
+        vectors = self.target.vectors(self.clicked, items, hidden_share=hidden_share)
+        told = self.embed.told(context)
+        return self.embed(vectors, told), told
 
     def item_vectors(self) -> Tensor:
         """[V + 1, D]: what user vectors are multiplied with; row 0 is zero."""

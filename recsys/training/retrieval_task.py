@@ -17,7 +17,7 @@ from recsys.training.task import Task
 
 
 class RetrievalTask(Task):
-    """Predicts every window's next click at every position; loss on valid positions only."""
+    """Predicts what the retriever's target wants: every window's next click at every position, or masked clicks."""
 
     def __init__(
         self, retriever: Retriever, objective: Objective, optimizer: OptimizerConfig, layout: Layout = padded
@@ -41,10 +41,12 @@ class RetrievalTask(Task):
         return self.retriever.encoder
 
     def training_step(self, batch: SequenceBatch) -> Tensor:
+        batch = self.retriever.target.examples(batch)
         user_ND = self.layout(self.retriever, batch)
         loss = self.objective(self.retriever, user_ND, batch.without_padding(batch.targets_BL))
         # DDP averages gradients over ranks; the mean wanted is the one over all ranks' targets
-        return loss * (self.trainer.world_size / batch.num_targets)
+        loss = loss * (self.trainer.world_size / batch.num_targets)
+        return sum(self.retriever.encoder.penalties(), loss)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return build_optimizer(self, self.optimizer_config)
