@@ -1,12 +1,20 @@
-"""`recsys benchmark train|rank|recommend CONFIG [key=value ...]`, `recsys benchmark lookup|serve BUNDLE`"""
+"""`recsys benchmark train|rank|recommend CONFIG [key=value ...]`, `recsys benchmark lookup|serve BUNDLE`,
+`recsys benchmark mixers CONFIG ... [key=value ...]`"""
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.arguments import Config, Overrides
 from pipelines.console import run, session, show, tell
+from recsys.errors import ConfigError
+
+if TYPE_CHECKING:
+    from recsys.benchmark.mixers import Variant
+    from recsys.stages.session import Session
 
 Seconds = Annotated[float, typer.Option(min=0.1, max=3600, help="How long the throughput is measured.")]
 
@@ -70,11 +78,7 @@ def lookup(
     """Nearest items: queries/s and recall of an index, of the exact search and of FAISS alone, on the same vectors."""
     from recsys.benchmark.lookup_command import measure_lookups
 
-    show(
-        measure_lookups(
-            str(_bundle(source)), kind=kind, kinds=[name for name in kinds.split(",") if name], out=out, tell=tell
-        )
-    )
+    show(measure_lookups(str(_bundle(source)), kind=kind, kinds=_listed(kinds), out=out, tell=tell))
 
 
 @benchmark.command()
@@ -93,6 +97,73 @@ def serve(
     from recsys.benchmark.serve_command import measure_serving
 
     show(measure_serving(str(_bundle(source)), seconds=seconds, out=out, tell=tell))
+
+
+@benchmark.command()
+def mixers(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CONFIG... [KEY=VALUE...]",
+            help="YAML files that differ in model.mixer, as in configs/mixers/, and keys to override in all of them.",
+        ),
+    ],
+    minutes: Annotated[float, typer.Option(min=0.0, help="Of training, with each seed; 0: none is trained.")] = 0.0,
+    lengths: Annotated[str, typer.Option(help="Clicks of a row.")] = "50,200,1000,4000",
+    seeds: Annotated[str, typer.Option(help="Of trainings.")] = "0",
+    kinds: Annotated[
+        str, typer.Option(help="Of the mixers that are looked at, as in softmax,gru; all by default.")
+    ] = "",
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="The directory of benchmark/mixers.json, of the plots and of the trainings;"
+            " what is there already is not measured again."
+        ),
+    ] = Path("runs/mixers"),
+) -> None:
+    """Mixers side by side: parameters, time and memory of a training step at each length, NDCG@10 after a while."""
+    rows, draws = _whole(lengths, "--lengths", 1), _whole(seeds, "--seeds", 0)
+    from recsys.benchmark.mixers import Wanted, measure_mixers
+
+    overrides = [source for source in sources if "=" in source]
+    variants = [_variant(source, overrides) for source in sources if source not in overrides]
+    wanted = Wanted(rows, out, minutes, draws)
+    show(measure_mixers(_of_kinds(variants, _listed(kinds)), wanted, tell=tell))
+
+
+def _variant(path: str, overrides: Sequence[str]) -> "Variant":
+    from recsys.benchmark.mixers import Variant
+    from recsys.config import load_config
+
+    config = load_config(path, overrides)
+
+    def opened(changes: Sequence[str]) -> "AbstractContextManager[Session]":
+        return session(path, [*overrides, *changes])
+
+    return Variant(Path(path).stem, config.model, config.training, opened)
+
+
+def _of_kinds(variants: "Sequence[Variant]", kinds: Sequence[str]) -> "list[Variant]":
+    there = {variant.model.mixer.kind for variant in variants}
+    if not variants:
+        raise ConfigError("benchmark mixers takes one configuration or more, as in configs/mixers/*.yaml")
+    if set(kinds) - there:
+        raise ConfigError(f"--kinds: these configurations have mixers of kind {', '.join(sorted(there))}")
+    return [variant for variant in variants if not kinds or variant.model.mixer.kind in kinds]
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _whole(text: str, option: str, least: int) -> list[int]:
+    """Numbers, as in 50,200."""
+    parts = _listed(text)
+    if not parts or not all(part.isdecimal() and int(part) >= least for part in parts):
+        rule = f"whole numbers from {least} on, as in 50,200"
+        raise typer.BadParameter(f"{rule}; found {text!r}", param_hint=option)
+    return [int(part) for part in parts]
 
 
 def _bundle(source: str) -> Path:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from recsys.model.retriever import Retriever
+from recsys.model.retriever import Retriever, RetrieverConfig
 from recsys.nn.mixers.attention import SoftmaxAttention
 from recsys.nn.mixers.rotary import RotaryAttention
 
@@ -49,6 +49,12 @@ class BatchShape:
     @property
     def tokens(self) -> int:
         return self.rows * self.width
+
+
+def are_counted(config: RetrieverConfig) -> bool:
+    """Whether all that such an encoder multiplies is known here."""
+    is_stack = config.depth.kind == "stack" and config.feedforward.chunks == 1 and config.layer_drop == 0
+    return is_stack and config.mixer.kind in ("softmax", "rotary") and config.target.is_causal
 
 
 def linear_products(layers: Iterable[nn.Linear], tokens: int, useful_tokens: float) -> list[Product]:

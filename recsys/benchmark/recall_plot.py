@@ -25,7 +25,7 @@ def recall_plot(points: Sequence[KindPoint], exact_speed: float, title: str) -> 
         TOP,
     )
     kinds = list(dict.fromkeys(point.kind for point in points))
-    marks = [_axes(across, up), _text(LEFT, TOP - 18, title, anchor="start"), _exact(up, exact_speed)]
+    marks = [_axes(across, up), label(LEFT, TOP - 18, title, anchor="start"), _exact(up, exact_speed)]
     for number_of_kind, kind in enumerate(kinds):
         own = _frontier([point for point in points if point.kind == kind])
         places = [(across(point.recall), up(math.log10(point.speed))) for point in own]
@@ -47,18 +47,18 @@ def _frontier(points: Sequence[KindPoint]) -> list[KindPoint]:
 
 
 def _axes(across: Scale, up: Scale) -> Markup:
-    below = [_text(across(tick), BOTTOM + 18, across.text(tick)) for tick in across.ticks]
+    below = [label(across(tick), BOTTOM + 18, across.text(tick)) for tick in across.ticks]
     beside = [
-        _text(LEFT - 8, up(tick) + 4, f"{10**tick:,.0f}", anchor="end") for tick in up.ticks if float(tick).is_integer()
+        label(LEFT - 8, up(tick) + 4, f"{10**tick:,.0f}", anchor="end") for tick in up.ticks if float(tick).is_integer()
     ]
-    lines = [_rule(LEFT, up(tick), RIGHT, up(tick), "#e5e5e5") for tick in up.ticks if float(tick).is_integer()]
-    names = [_text((LEFT + RIGHT) / 2, BOTTOM + 38, "recall@10"), _text(LEFT - 8, TOP - 14, "queries/s", anchor="end")]
-    return Markup("").join([*lines, _rule(LEFT, BOTTOM, RIGHT, BOTTOM, INK), *below, *beside, *names])
+    lines = [rule(LEFT, up(tick), RIGHT, up(tick), "#e5e5e5") for tick in up.ticks if float(tick).is_integer()]
+    names = [label((LEFT + RIGHT) / 2, BOTTOM + 38, "recall@10"), label(LEFT - 8, TOP - 14, "queries/s", anchor="end")]
+    return Markup("").join([*lines, rule(LEFT, BOTTOM, RIGHT, BOTTOM, INK), *below, *beside, *names])
 
 
 def _exact(up: Scale, speed: float) -> Markup:
     y = up(math.log10(speed))
-    return _rule(LEFT, y, RIGHT, y, GREY) + _text(RIGHT + 6, y + 4, f"exact: {speed:,.0f}/s", anchor="start", fill=GREY)
+    return rule(LEFT, y, RIGHT, y, GREY) + label(RIGHT + 6, y + 4, f"exact: {speed:,.0f}/s", anchor="start", fill=GREY)
 
 
 def _line(places: Sequence[tuple[float, float]], kind: str, colour: str) -> Markup:
@@ -66,12 +66,12 @@ def _line(places: Sequence[tuple[float, float]], kind: str, colour: str) -> Mark
     dots = [element("circle", cx=x, cy=y, r=3.0, fill=colour) for x, y in places]
     line = element("polyline", points=path, fill="none", stroke=colour, stroke_width=1.5)
     x, y = places[-1]
-    return Markup("").join([line, *dots, _text(x + 6, y - 6, kind, anchor="start", fill=colour)])
+    return Markup("").join([line, *dots, label(x + 6, y - 6, kind, anchor="start", fill=colour)])
 
 
-def _rule(x1: float, y1: float, x2: float, y2: float, colour: str) -> Markup:
+def rule(x1: float, y1: float, x2: float, y2: float, colour: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, stroke=colour, stroke_width=1.0)
 
 
-def _text(x: float, y: float, text: str, *, anchor: str = "middle", fill: str = INK) -> Markup:
+def label(x: float, y: float, text: str, *, anchor: str = "middle", fill: str = INK) -> Markup:
     return element("text", text, x=x, y=y, text_anchor=anchor, fill=fill, **FONT)

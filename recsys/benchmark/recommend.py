@@ -11,7 +11,7 @@ import torch
 from tqdm import tqdm
 
 from recsys.benchmark.machine import Load, LoadMeter, forget_peak_memory, peak_memory
-from recsys.benchmark.products import BatchShape, MatmulRate, inference_products, seconds_of, useful_flop
+from recsys.benchmark.products import BatchShape, MatmulRate, are_counted, inference_products, seconds_of, useful_flop
 from recsys.benchmark.results import Matmul, RecommendBenchmark, Setting
 from recsys.data.batches import length_buckets
 from recsys.model.encoding import BATCH_TOKENS
@@ -69,8 +69,10 @@ def _shares(
     return {part: max(0.0, spent / whole_seconds) for part, spent in seconds.items()}
 
 
-def _matmul(recommender: Recommender, requests: Requests, rate: float) -> Matmul:
+def _matmul(recommender: Recommender, requests: Requests, rate: float) -> Matmul | None:
     bundle = recommender.bundle
+    if not are_counted(bundle.retriever.config):
+        return None
     clicks = requests.clicks(0, min(NUM_AT_ONCE, len(requests))).only(bundle.known)
     lengths = np.sort(np.minimum(clicks.counts, bundle.manifest.max_length))
     lengths = lengths[lengths > 0]

@@ -78,12 +78,13 @@ class Benchmark(Measurement):
     """Memory allocated on the GPU; None on a CPU."""
     shares: dict[str, float]
     """Of the time, by part."""
-    matmul: Matmul
+    matmul: Matmul | None
+    """None where the encoder is of a kind whose products are not counted."""
 
     def rows(self) -> list[tuple[str, str]]:
         known = [(name, f"{mb:,.0f} MB") for name, mb in self._memory() if mb is not None]
         return [
-            ("useful FLOP/s", self.matmul.line()),
+            ("useful FLOP/s", "not counted for this kind of encoder" if self.matmul is None else self.matmul.line()),
             *known,
             ("share of time", ", ".join(f"{part} {share:.1%}" for part, share in self.shares.items())),
             *super().rows(),

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from recsys.benchmark.machine import Load, LoadMeter, forget_peak_memory, peak_memory
-from recsys.benchmark.products import BatchShape, MatmulRate, seconds_of, training_products, useful_flop
+from recsys.benchmark.products import BatchShape, MatmulRate, are_counted, seconds_of, training_products, useful_flop
 from recsys.benchmark.results import Matmul, Setting, TrainingBenchmark
 from recsys.data.batches import EpochPlan, Shard
 from recsys.errors import ConfigError
@@ -66,7 +66,9 @@ def train_for(job: RetrievalJob | RankingJob, hardware: Hardware, stopwatch: Sto
         train(dataclasses.replace(job, **changed), hardware, None, None, callbacks=[stopwatch])
 
 
-def _matmul(job: RetrievalJob, hardware: Hardware, plan: EpochPlan, speed: float) -> Matmul:
+def _matmul(job: RetrievalJob, hardware: Hardware, plan: EpochPlan, speed: float) -> Matmul | None:
+    if not are_counted(job.model):
+        return None
     task, device = build_task(job), torch.device(hardware.device)
     objective, num_items = job.training.objective, len(job.dataset.items)
     num_scored = num_items if isinstance(objective, FullSoftmaxConfig) else objective.num_negatives

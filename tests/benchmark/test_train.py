@@ -33,6 +33,7 @@ def test_what_is_found_hangs_together(changed, objective):  # noqa: F811
     assert math.fsum(found.shares.values()) == pytest.approx(1.0, abs=0.02)
     assert min(found.shares.values()) > 0
     assert found.epoch_end_seconds > 0
+    assert found.matmul is not None
     assert found.matmul.useful_rate == pytest.approx(found.matmul.useful_flop * found.clicks_per_second)
     assert 0 < found.matmul.share < 1
     assert not job.directory.exists()

@@ -50,6 +50,25 @@ def test_impossible_options_are_refused(home, seconds):
     assert "--seconds" in done.stderr
 
 
+def test_mixers_are_measured_side_by_side_and_the_workdir_is_left_alone(home):
+    done = command(home, "benchmark", "mixers", "my.yaml", "model.dim=4", "--lengths", "8", "--out", "mixers")
+    assert done.returncode == 0, done.stderr
+    assert "my (1 of 1), 500 x 8 clicks: " in done.stderr
+    assert done.stdout.endswith("written to mixers/benchmark/mixers.json\nwritten to mixers/benchmark/mixers.svg\n")
+    found = json.loads((home / "mixers/benchmark/mixers.json").read_text())
+    assert (found["dim"], found["mixers"][0]["kind"]) == (4, "rotary")
+    assert not (home / "run").exists()
+
+
+def test_mixers_that_cannot_be_measured_are_refused(home):
+    assert_one_message(command(home, "benchmark", "mixers", "my.yaml", "--kinds", "gru"), "have mixers of kind rotary")
+    assert_one_message(command(home, "benchmark", "mixers", "model.dim=4"), "takes one configuration or more")
+    for option, found in (("--lengths", "0,50"), ("--lengths", ""), ("--seeds", "-1"), ("--minutes", "-1")):
+        done = command(home, "benchmark", "mixers", "my.yaml", option, found)
+        assert done.returncode == 2
+        assert option in done.stderr
+
+
 def test_a_measurement_that_is_stopped_leaves_nothing(own_home):  # noqa: F811
     before = written(own_home)
     process = start(own_home, "benchmark", "train", "my.yaml", "--seconds", "60")

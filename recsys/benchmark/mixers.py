@@ -1,0 +1,196 @@
+"""Configurations that differ in their mixer: what a step of each takes, and how well each ranks after a while.
+
+All that is found is kept under `out`, and not looked for again: a step's numbers in steps/, a training's workdir
+beside it. A changed configuration is measured anew; after a change of the code, delete what it concerns.
+"""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsys.benchmark.machine import Load, LoadMeter
+from recsys.benchmark.mixer_results import MixerResult, MixersBenchmark, MixerTraining
+from recsys.benchmark.mixer_step import StepPlan, StepPoint
+from recsys.benchmark.mixers_plot import mixers_plot
+from recsys.benchmark.results import Setting
+from recsys.durable import write_bytes, write_json
+from recsys.errors import BusyError, ConfigError, DataError, DiskError, StaleError, UserError
+from recsys.model.retriever import RetrieverConfig
+from recsys.nn.encoder import Encoder
+from recsys.section import Section
+from recsys.stages.prepare import prepare
+from recsys.stages.session import Session
+from recsys.stages.train import train
+from recsys.training.config import TrainingConfig
+from recsys.training.hardware import choose_hardware
+
+TOKENS = 4_000
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A configuration. `opened` holds its workdir, with so many more `key=value` overrides."""
+
+    name: str
+    model: RetrieverConfig
+    training: TrainingConfig
+    opened: Callable[[Sequence[str]], AbstractContextManager[Session]]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """0 `minutes` train nothing. `step_seconds`: how long steps are timed."""
+
+    lengths: Sequence[int]
+    out: Path
+    minutes: float = 0.0
+    seeds: Sequence[int] = (0,)
+    step_seconds: float = 5.0
+
+
+@dataclass(frozen=True)
+class MeasuredMixers:
+    benchmark: MixersBenchmark
+    files: tuple[Path, ...]
+
+    def lines(self) -> list[str]:
+        return [*self.benchmark.lines(), *(f"written to {file}" for file in self.files)]
+
+
+class KeptStep(Section):
+    plan: StepPlan
+    point: StepPoint
+
+
+def measure_mixers(variants: Sequence[Variant], wanted: Wanted, *, tell: Callable[[str], None]) -> MeasuredMixers:
+    """First the steps of all, then the trainings; leaves benchmark/mixers.json and the plots in `wanted.out`."""
+    _require_comparable(variants)
+    hardware, meter = choose_hardware(variants[0].training), LoadMeter()
+    steps = [_steps(variant, wanted, f"({number} of {len(variants)})", tell) for number, variant in _counted(variants)]
+    trainings: list[tuple[MixerTraining, ...]] = [()] * len(variants)
+    if wanted.minutes > 0:
+        trainings = [
+            _trainings(variant, wanted, f"({number} of {len(variants)})", tell)
+            for number, variant in _counted(variants)
+        ]
+    found = MixersBenchmark(
+        setting=Setting.here(str(hardware)),
+        load=Load.worst([meter.load(), *(point.load for points in steps for point in points)]),
+        peak_mb=None,
+        dim=variants[0].model.dim,
+        num_blocks=variants[0].model.num_blocks,
+        tokens=TOKENS,
+        lengths=tuple(wanted.lengths),
+        minutes=wanted.minutes,
+        mixers=tuple(map(_result, variants, steps, trainings)),
+    )
+    file = found.write(wanted.out, "mixers")
+    write_bytes(file.with_suffix(".svg"), str(mixers_plot(found)).encode())
+    return MeasuredMixers(found, (file, file.with_suffix(".svg")))
+
+
+def _require_comparable(variants: Sequence[Variant]) -> None:
+    names = [variant.name for variant in variants]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"two configurations are called {twice[0]}: name each file otherwise")
+    sizes = {(variant.model.dim, variant.model.num_blocks) for variant in variants}
+    if len(sizes) > 1:
+        told = ", ".join(f"{dim} x {blocks}" for dim, blocks in sorted(sizes))
+        raise ConfigError(f"mixers are compared in encoders of one size, and model.dim x model.num_blocks are {told}")
+
+
+def _counted(variants: Sequence[Variant]) -> "enumerate[Variant]":
+    return enumerate(variants, start=1)
+
+
+def _result(variant: Variant, steps: tuple[StepPoint, ...], trainings: tuple[MixerTraining, ...]) -> MixerResult:
+    model = variant.model
+    parts = Encoder(model, max_length=model.max_length), model.build_event_embedding()
+    return MixerResult(
+        name=variant.name,
+        kind=model.mixer.kind,
+        parameters=sum(parameter.numel() for part in parts for parameter in part.parameters()),
+        steps=steps,
+        trainings=trainings,
+    )
+
+
+def _steps(variant: Variant, wanted: Wanted, which: str, tell: Callable[[str], None]) -> tuple[StepPoint, ...]:
+    """At each length."""
+    hardware, points = choose_hardware(variant.training), []
+    for length in wanted.lengths:
+        plan = StepPlan(
+            model=variant.model,
+            length=length,
+            tokens=TOKENS,
+            device=hardware.device,
+            precision=hardware.precision,
+            threads=hardware.threads,
+            seconds=wanted.step_seconds,
+        )
+        point = _kept_or_measured(plan, wanted.out / "steps" / f"{variant.name}-{length}.json", tell)
+        found = point.fault or f"{point.milliseconds_text} ms, {point.memory_text} MB"
+        tell(f"{variant.name} {which}, {point.rows:,} x {length:,} clicks: {found}")
+        points.append(point)
+    return tuple(points)
+
+
+def _kept_or_measured(plan: StepPlan, file: Path, tell: Callable[[str], None]) -> StepPoint:
+    """What went wrong is tried again."""
+    if file.exists():
+        kept = KeptStep.read(file, remedy="delete it, and measure again")
+        if kept.plan == plan:
+            tell(f"measured before: {file}")
+            return kept.point
+    meter = LoadMeter()
+    point = measured_alone(plan)
+    point = point.model_copy(update={"load": meter.load()})
+    if not point.has_failed:
+        write_json(file, KeptStep(plan=plan, point=point).model_dump(mode="json"))
+    return point
+
+
+def measured_alone(plan: StepPlan) -> StepPoint:
+    """In a process of its own, whose end is nobody else's."""
+    command = [sys.executable, "-m", "recsys.benchmark.mixer_step"]
+    done = subprocess.run(command, input=plan.model_dump_json().encode(), capture_output=True, check=False)
+    if done.returncode == 0:
+        return StepPoint.model_validate_json(done.stdout)
+    if done.returncode == -signal.SIGALRM:
+        return plan.given_up(plan.too_slow)
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    how = f"killed by signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
+    return plan.given_up(f"failed: {said[-1] if said else how}")
+
+
+def _trainings(variant: Variant, wanted: Wanted, which: str, tell: Callable[[str], None]) -> tuple[MixerTraining, ...]:
+    """With each seed."""
+    done = []
+    for seed in wanted.seeds:
+        tell(f"{variant.name} {which}, seed {seed}: {wanted.minutes:g} minutes of training")
+        done.append(_trained(variant, wanted, seed))
+    return tuple(done)
+
+
+def _trained(variant: Variant, wanted: Wanted, seed: int) -> MixerTraining:
+    """Of a training that fails by itself, why; what is amiss with the log or the disk ends the whole benchmark."""
+    changes = [
+        f"workdir={wanted.out / f'{variant.name}-{wanted.minutes:g}min-seed{seed}'}",
+        f"seed={seed}",
+        f"training.max_minutes={wanted.minutes}",
+        "tracking.kind=none",
+    ]
+    try:
+        with variant.opened(changes) as session:
+            prepare(session)
+            return MixerTraining(seed=seed, minutes=wanted.minutes, outcome=train(session).outcome)
+    except (ConfigError, DataError, StaleError, BusyError, DiskError):
+        raise
+    except (UserError, RuntimeError, MemoryError) as error:
+        fault = (str(error) or type(error).__name__).splitlines()[0]
+        return MixerTraining(seed=seed, minutes=wanted.minutes, fault=fault)
