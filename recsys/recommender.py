@@ -12,6 +12,7 @@ from torch import Tensor
 
 from recsys.bundle.opened import Bundle
 from recsys.by_index import ByIndex
+from recsys.data.user_features import User
 from recsys.data.vocabulary import PADDING, ItemId
 from recsys.errors import ConfigError, DataError
 from recsys.model.encoding import Pasts, encode_pasts
@@ -84,13 +85,15 @@ class Recommender(SimilarItems):
         exclude_seen: bool = True,
         allow: Sequence[ItemId] | None = None,
         deny: Sequence[ItemId] | None = None,
+        user: User | None = None,
     ) -> list[Recommendation]:
         """At most k items, best first; fewer where fewer are left.
 
         The most recent clicks that the model knows are read, as many as it was trained for. Items it does not know
         are skipped: `unknown` tells which. With nothing known, the most clicked items come back, source "popular".
         A model with `gaps` reads the clicks' `times`, and one with `query_time` the moment `asked` about, where given.
-        `allow` names all that may be recommended, `deny` what may not.
+        `allow` names all that may be recommended, `deny` what may not. `user` tells features of the user by name, a
+        value or several, for a ranker that reads them; to one that reads ids, too, the user stays an unknown one.
         """
         return self.recommend_many(
             [history],
@@ -100,6 +103,7 @@ class Recommender(SimilarItems):
             exclude_seen=exclude_seen,
             allow=allow,
             deny=deny,
+            users=None if user is None else [user],
         )[0]
 
     def recommend_many(  # noqa: PLR0913
@@ -113,12 +117,14 @@ class Recommender(SimilarItems):
         allow: Sequence[ItemId] | None = None,
         deny: Sequence[ItemId] | None = None,
         rerank: bool = True,
+        users: Sequence[User | None] | None = None,
     ) -> list[list[Recommendation]]:
         """`recommend` for each history, in fewer steps; `rerank` is whether a ranker, if there is one, has its say."""
         clicks = replace(
             Clicks.of([self.catalogue.indices(history) for history in histories]),
             times=None if times is None else _times_of(histories, times),
             asked=None if asked is None else _asked_of(histories, asked),
+            told=() if users is None else self._told_of(histories, users),
         )
         candidates = self.candidates(allow, deny)
         lists = self.lists(clicks, k=k, exclude_seen=exclude_seen, candidates=candidates, rerank=rerank)
@@ -202,6 +208,13 @@ class Recommender(SimilarItems):
         """The items of a history that the model cannot read: not in the catalogue, or never clicked in training."""
         is_known = self.bundle.known[self.catalogue.indices(history)]
         return [item for item, known in zip(history, is_known, strict=True) if not known]
+
+    def _told_of(
+        self, histories: Sequence[Sequence[ItemId]], users: Sequence[User | None]
+    ) -> tuple[NDArray[np.int32], ...]:
+        if len(users) != len(histories):
+            raise DataError(f"every history is one user's: got {len(users)} users for {len(histories)} histories")
+        return self.bundle.user_features.values(users)
 
     def _recommendations(self, lists: Lists, row: int, stage: Source) -> list[Recommendation]:
         items = lists.items[row][lists.items[row] != PADDING]

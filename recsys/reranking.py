@@ -1,6 +1,6 @@
 """The second stage of an answer: the retriever's first items, in the order of both stages. Knows indices, not ids."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -43,7 +43,9 @@ def moments_of(clicks: Clicks, ranker: Ranker) -> Moments:
     marks = clicks.marks or tuple(np.zeros((len(clicks.items), 1), np.int32) for _ in features)
     users = np.zeros(len(clicks), np.int64) if clicks.users is None else clicks.users
     context = tuple(np.zeros((len(clicks), 1), np.int32) for one in features if one.is_context)
-    return Stretches(clicks.items, clicks.times, marks, starts, lengths).moments(_asked(clicks), users, context)
+    stretches = Stretches(clicks.items, clicks.times, marks, starts, lengths)
+    told = tuple(torch.from_numpy(values.astype(np.int64)) for values in clicks.told)
+    return replace(stretches.moments(_asked(clicks), users, context), told=told)
 
 
 def _asked(clicks: Clicks) -> Int64:

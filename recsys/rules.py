@@ -17,7 +17,8 @@ class Clicks:
     """Several users' items, oldest first: user u's are items[offsets[u] : offsets[u + 1]].
 
     `times` are those of the items, and `asked` the moment each user is asked about, in microseconds; `marks` has the
-    values of each feature of the clicks, [clicks, M], and `users` the users' indices. None where not known.
+    values of each feature of the clicks, [clicks, M], and `users` the users' indices. None where not known. `told` is
+    what somebody tells of the users, [users, M] of each feature: it counts in place of what is known of their indices.
     """
 
     items: NDArray[np.int32]
@@ -26,6 +27,7 @@ class Clicks:
     asked: Int64 | None = None
     marks: tuple[NDArray[np.int32], ...] = ()
     users: Int64 | None = None
+    told: tuple[NDArray[np.int32], ...] = ()
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -80,6 +82,7 @@ class Clicks:
             None if self.asked is None else self.asked[users],
             tuple(mark[clicks] for mark in self.marks),
             None if self.users is None else self.users[users],
+            tuple(values[users] for values in self.told),
         )
 
 

@@ -15,6 +15,7 @@ from recsys.bundle.manifest import Manifest, payload_of
 from recsys.data.dataset import Dataset
 from recsys.data.feature_table import Features
 from recsys.data.titles import Titles
+from recsys.data.user_features import UserFeatures
 from recsys.data.vocabulary import Vocabulary
 from recsys.durable import json_bytes
 from recsys.errors import UserError
@@ -59,7 +60,7 @@ class BundleContents:
     """Arrays are indexed by item, row 0 being padding.
 
     `candidates` may be recommended, `known` may stand in a history that the model reads, `popularity` counts
-    training clicks. `config` and `metrics` are kept for the record.
+    training clicks. `user_features` are kept for a ranker that reads them, `config` and `metrics` for the record.
     """
 
     retriever: Retriever
@@ -73,6 +74,7 @@ class BundleContents:
     metrics: JsonValue
     ranked: Ranked | None = None
     indexed: Indexed = Indexed()
+    user_features: UserFeatures = field(default_factory=UserFeatures)
 
     @classmethod
     def of(
@@ -97,6 +99,7 @@ class BundleContents:
             popularity=dataset.training_counts(),
             config=config,
             metrics=metrics,
+            user_features=UserFeatures.of(dataset.user_features),
         )
 
     def write(self, directory: Path) -> tuple[Manifest, LookupTimes]:
@@ -106,6 +109,8 @@ class BundleContents:
         save_retriever(self.retriever, directory)
         if self.ranked is not None:
             save_ranker(self.ranked.ranker, directory)
+            if self.ranked.ranker.shape.user_features:
+                self.user_features.save(directory)
         self.items.save(directory, ITEMS)
         self.features.save(directory)
         if self.titles is not None:

@@ -27,7 +27,7 @@ from recsys.errors import BundleError, UserError
 from recsys.index.effort import LookupTimes
 from recsys.section import Section
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 MANIFEST, RECORD, SEAL = "manifest.json", "record.json", "seal"
 FRAME = {MANIFEST, RECORD, SEAL}
 
@@ -43,7 +43,7 @@ class PayloadFile(Section):
 class Manifest(Section):
     """Names, sizes and hashes; file names have no directories in them."""
 
-    format_version: Literal[6] = 6
+    format_version: Literal[7] = 7
     library_version: str
     recommend_metric: Literal["dot", "cosine"]
     """What `recommend` ranks by: the score that was trained."""

@@ -1,7 +1,7 @@
 """An opened bundle: everything that answering needs, and nothing that training needs."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from recsys.bundle.golden import Golden
 from recsys.bundle.manifest import MANIFEST, RECORD, Manifest, Record, content_id, verify
 from recsys.data.feature_table import Features
 from recsys.data.titles import Titles
+from recsys.data.user_features import UserFeatures
 from recsys.data.vocabulary import Vocabulary
 from recsys.errors import BundleError
 from recsys.index.item_index import ItemIndex
@@ -47,6 +48,8 @@ class Bundle:
     recommend_index: ItemIndex | None = None
     """Of vectors as the trained score has them, where recommending may go through an index."""
     ranker: Ranker | None = None
+    user_features: UserFeatures = field(default_factory=UserFeatures)
+    """What the ranker reads of a user, if it reads anything."""
 
 
 def open_bundle(path: Path) -> Bundle:
@@ -71,6 +74,7 @@ def open_bundle(path: Path) -> Bundle:
         index=_index(directory, SIMILAR),
         recommend_index=_index(directory, RECOMMEND) if manifest.is_recommend_approximate else None,
         ranker=load_ranker(directory) if manifest.num_ranked else None,
+        user_features=UserFeatures.open(directory),
     )
 
 

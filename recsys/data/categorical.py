@@ -1,10 +1,9 @@
 """A column of any type to a categorical feature: values as numbers from 1, and what each is called."""
 
-from itertools import pairwise
-
 import numpy as np
 import polars as pl
 
+from recsys.data.buckets import bucket_names
 from recsys.data.events.ids import texts_of
 from recsys.data.feature_column import CategoricalColumn
 from recsys.data.feature_table import Feature
@@ -75,7 +74,7 @@ def _bucketed(values: pl.Series, buckets: int, key: str, cut_by: pl.Series) -> p
         raise DataError(f"{key}: {values.name!r} is to be cut into buckets, and {strange[0]!r} is no number")
     finite = numbers.filter(numbers.is_finite().fill_null(False) & cut_by).to_numpy()
     edges = np.unique(np.quantile(finite, np.linspace(0, 1, buckets + 1))) if len(finite) else np.zeros(1)
-    names = pl.Series([f"{float(low)!r} to {float(high)!r}" for low, high in pairwise(edges)] or ["all"])
+    names = pl.Series(bucket_names(edges.tolist()))
     places = np.searchsorted(edges[1:-1], numbers.fill_null(np.nan).to_numpy(), side="right")
     return pl.select(
         pl.when(numbers.is_finite().fill_null(False)).then(names.gather(places)).otherwise(None)

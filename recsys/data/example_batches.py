@@ -25,7 +25,8 @@ class Moments:
     `ages_HL` is how long before the moment each click happened, in microseconds, -1 where unknown; `marks` the values
     of each feature of the clicks; `context` the values that are known of the moment itself; `tied_H` how many clicks of
     the same moment lie between the history and the one that is asked about, and `own_H` the item of that one: both 0
-    where nobody knows, and for training alone.
+    where nobody knows, and for training alone. `told` has the values of each feature of the users, [H, M], where
+    somebody tells them: they count in place of what is known of `users_H`.
     """
 
     items_HL: Tensor
@@ -36,6 +37,7 @@ class Moments:
     context: tuple[Tensor, ...]
     tied_H: Tensor
     own_H: Tensor
+    told: tuple[Tensor, ...] = ()
 
     def to(self, device: torch.device) -> "Moments":
         return Moments(
@@ -47,6 +49,7 @@ class Moments:
             tuple(values.to(device) for values in self.context),
             self.tied_H.to(device),
             self.own_H.to(device),
+            tuple(values.to(device) for values in self.told),
         )
 
 

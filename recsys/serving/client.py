@@ -8,7 +8,7 @@ client.recommend(["i01999", "i00007"], k=5)      # -> Recommendations(bundle, so
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -24,6 +24,7 @@ from recsys.serving.requests import (
     RecommendationsRequest,
     Scored,
     SearchAnswer,
+    UserValue,
 )
 
 
@@ -48,13 +49,20 @@ class Client:
         return Neighbours.model_validate_json(self._ask(path)).neighbours
 
     def recommend(
-        self, history: Sequence[ItemId], *, k: int = 10, times: Sequence[float] | None = None, rerank: bool = True
+        self,
+        history: Sequence[ItemId],
+        *,
+        k: int = 10,
+        times: Sequence[float] | None = None,
+        rerank: bool = True,
+        user: Mapping[str, UserValue | list[UserValue]] | None = None,
     ) -> Recommendations:
-        """`times` of the clicks in seconds since 1970, for a model that reads them."""
+        """`times` of the clicks in seconds since 1970, and features of the user, for a model that reads them."""
         if times is not None and len(times) != len(history):
             raise DataError(f"every click has one time: got {len(times)} times for {len(history)} clicks")
         clicks = history if times is None else [Click(item=i, time=t) for i, t in zip(history, times, strict=True)]
-        asked = RecommendationsRequest(history=list(clicks), k=k, rerank=rerank, titles=True)
+        told = None if user is None else dict(user)
+        asked = RecommendationsRequest(history=list(clicks), k=k, rerank=rerank, titles=True, user=told)
         return Recommendations.model_validate_json(self._ask("/v1/recommendations", asked.model_dump(mode="json")))
 
     def recommend_many(self, asked: Sequence[RecommendationsRequest]) -> list[Recommendations]:

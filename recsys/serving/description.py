@@ -35,13 +35,14 @@ def described(asked: type[BaseModel], answer: type[BaseModel]) -> dict[str, Any]
     }
 
 
-def openapi(app: FastAPI, id_type: str, examples: Sequence[ItemId]) -> dict[str, Any]:
-    """Ids are those of the bundle that is served: of its type, and of no other; the examples are some of them."""
+def openapi(app: FastAPI, id_type: str, examples: Sequence[ItemId], user_features: Sequence[str]) -> dict[str, Any]:
+    """Of the bundle that is served: its type of ids, some of them as examples, and what it reads of a user."""
     told = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     _, asked = models_json_schema([(model, "validation") for model in ASKED], ref_template=REFERENCE)
     schemas = told.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(asked["$defs"])
     schemas.update(ItemId={**_item_id(id_type), "examples": list(examples)}, Problem=PROBLEM)
+    _tell_user(schemas, user_features)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     problem = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model="Problem")}}}
@@ -53,6 +54,16 @@ def openapi(app: FastAPI, id_type: str, examples: Sequence[ItemId]) -> dict[str,
             operation["responses"].pop("422", None)
             operation["responses"]["default"] = {"description": "Refused, and why", "content": problem}
     return told
+
+
+def _tell_user(schemas: dict[str, Any], names: Sequence[str]) -> None:
+    """A user has the features that the bundle's ranker reads, and no others; where it reads none, there is no user."""
+    value = schemas.pop("User")["additionalProperties"]
+    if names:
+        features = dict.fromkeys(names, value)
+        schemas["User"] = {"title": "User", "type": "object", "properties": features, "additionalProperties": False}
+    else:
+        del schemas["RecommendationsRequest"]["properties"]["user"]
 
 
 def _item_id(id_type: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The application: all routes under one guard, and a way round the routing for what is asked most."""
 
 from concurrent.futures import Executor
+from typing import Any
 from urllib.parse import unquote
 
 from fastapi import FastAPI, Request, Response
@@ -12,6 +13,7 @@ from recsys.serving.config import ServeConfig
 from recsys.serving.current import Current
 from recsys.serving.description import openapi
 from recsys.serving.guard import App, Guard, Receive, Refusal, Scope, Send, problem
+from recsys.serving.lookup import Answers
 from recsys.serving.metrics import Metrics
 from recsys.serving.routes import Routes
 
@@ -30,7 +32,7 @@ def create_app(
     metrics.serving(current.answers.bundle)
     routes = Routes(current, config, metrics, executor)
     app = FastAPI(title="recsys", version="1", description=TOLD, docs_url=None, redoc_url=None, lifespan=routes.living)
-    app.openapi = lambda: openapi(app, current.answers.id_type, current.answers.examples)  # type: ignore[method-assign]
+    app.openapi = lambda: _described(app, current.answers)  # type: ignore[method-assign]
     app.add_exception_handler(Refusal, _refused)
     for error in (HTTPException, RequestValidationError):
         app.add_exception_handler(error, _without_route)
@@ -60,6 +62,10 @@ class Hot:
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+def _described(app: FastAPI, answers: Answers) -> dict[str, Any]:
+    return openapi(app, answers.id_type, answers.examples, answers.user_features)
 
 
 async def _refused(request: Request, refusal: Exception) -> Response:

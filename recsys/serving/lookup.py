@@ -4,18 +4,17 @@ Items that nobody knows are told, never guessed at, and no error: a client's cat
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TypeVar
 
 import numpy as np
 from pydantic_core import to_json
 
 from recsys.data.suggestions import close_items
 from recsys.data.vocabulary import ItemId
-from recsys.errors import BundleError, UserError
+from recsys.errors import BundleError
 from recsys.recommender import Recommendation, Recommender
 from recsys.rules import Clicks
+from recsys.serving.acceptance import Acceptance, Refused
 from recsys.serving.explained import item_map, reasons
 from recsys.serving.requests import (
     BundleFacts,
@@ -32,16 +31,8 @@ from recsys.serving.requests import (
 )
 from recsys.similar import Neighbour
 
-Ids = TypeVar("Ids", Sequence[ItemId], Sequence[ItemId] | None)
 # Items that a search by title finds, and answers that are kept: some 50 MB.
 NUM_FOUND, REMEMBERED = 20, 1 << 16
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A request that cannot be answered, and why; nothing of what the client wrote is in it."""
-
-    reason: str
 
 
 class Answers:
@@ -49,6 +40,7 @@ class Answers:
 
     def __init__(self, recommender: Recommender) -> None:
         self._recommender = recommender
+        self._acceptance = Acceptance(recommender.bundle)
         self.bundle = recommender.bundle.content_id
         self._remembered = lru_cache(REMEMBERED)(self._neighbours)
 
@@ -56,6 +48,11 @@ class Answers:
     def id_type(self) -> str:
         """string, or the type of a number."""
         return self._recommender.bundle.manifest.id_type
+
+    @property
+    def user_features(self) -> list[str]:
+        """The names of those that a request may tell."""
+        return self._recommender.bundle.user_features.names
 
     @property
     def examples(self) -> list[ItemId]:
@@ -79,9 +76,9 @@ class Answers:
 
     def similar(self, asked: SimilarRequest) -> bytes:
         """JSON of a SimilarAnswer, made without one: models of thousands of items take longer than to find them."""
-        indices = self._recommender.catalogue.indices(self._own(asked.items)).astype(np.int64)
+        indices = self._recommender.catalogue.indices(self._acceptance.own(asked.items)).astype(np.int64)
         is_known = self._recommender.bundle.known[indices]
-        allow, deny = self._own(asked.allow), self._own(asked.deny)
+        allow, deny = self._acceptance.own(asked.allow), self._acceptance.own(asked.deny)
         near = self._recommender.nearest(indices[is_known], k=asked.k, allow=allow, deny=deny, exact=asked.exact)
         catalogue, is_found = self._recommender.catalogue, near.items > 0
         ids, scores = catalogue.ids(near.items[is_found]), near.scores[is_found].tolist()
@@ -114,11 +111,11 @@ class Answers:
         return told.model_dump_json(exclude_none=True).encode()
 
     def recommend(self, asked: Sequence[RecommendationsRequest]) -> list[Recommendations | Refused]:
-        """Those that differ in nothing but the history and k are answered together."""
+        """Those that differ in nothing but the history, the user and k are answered together."""
         answers: list[Recommendations | Refused] = [Refused("")] * len(asked)
         groups: dict[object, list[int]] = {}
         for place, request in enumerate(asked):
-            reason = self._why_not(request)
+            reason = self._acceptance.why_not(request)
             if reason is None:
                 groups.setdefault(_setting(request), []).append(place)
             else:
@@ -160,6 +157,7 @@ class Answers:
             index=bundle.index.statement.line(),
             has_ranker=manifest.num_ranked > 0,
             id_type=manifest.id_type,
+            user_features=self.user_features,
             metrics=_metrics(bundle.metrics),
         )
 
@@ -171,9 +169,10 @@ class Answers:
             asked=None if first.asked is None else [request.asked or 0.0 for request in asked],
             k=max(request.k for request in asked),
             exclude_seen=first.exclude_seen,
-            allow=self._own(first.allow),
-            deny=self._own(first.deny),
+            allow=self._acceptance.own(first.allow),
+            deny=self._acceptance.own(first.deny),
             rerank=first.rerank,
+            users=None if all(request.user is None for request in asked) else [request.user for request in asked],
         )
         return [self._answer(request, own[: request.k]) for request, own in zip(asked, lists, strict=True)]
 
@@ -200,26 +199,6 @@ class Answers:
             ]
             for why in reasons(self._recommender, catalogue.indices(asked.items), items)
         ]
-
-    def _why_not(self, asked: RecommendationsRequest) -> str | None:
-        for items in (asked.items, asked.allow or (), asked.deny or ()):
-            if not self._are_ids(items):
-                return self._id_rule()
-        ranked = self._recommender.bundle.manifest.num_ranked
-        if asked.rerank and ranked and asked.k > ranked:
-            return f"this bundle's ranker puts {ranked} items in order: k is {ranked} at most, or set rerank to false"
-        return None
-
-    def _are_ids(self, items: Sequence[ItemId]) -> bool:
-        return self._recommender.bundle.items.accepts_all(items)
-
-    def _id_rule(self) -> str:
-        return f"ids of this bundle are of type {self.id_type}"
-
-    def _own(self, items: Ids) -> Ids:
-        if items is not None and not self._are_ids(items):
-            raise UserError(self._id_rule())
-        return items
 
 
 def _setting(asked: RecommendationsRequest) -> object:

@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from typing_extensions import TypeAliasType
 
-MOST_TEXT, MOST_ITEMS, MOST_K, MOST_REQUESTS = 512, 10_000, 1_000, 256
-"""Letters of an id, ids of a list, the k of a request, requests of a batch."""
+MOST_TEXT, MOST_ITEMS, MOST_K, MOST_REQUESTS, MOST_VALUES = 512, 10_000, 1_000, 256, 64
+"""Letters of an id, ids of a list, the k of a request, requests of a batch, features of a user and values of each."""
 
 
 def _whole(value: object) -> object:
@@ -18,6 +18,14 @@ Text = Annotated[str, StringConstraints(max_length=MOST_TEXT)]
 ItemId = TypeAliasType("ItemId", Annotated[Text | int | float, BeforeValidator(_whole)])
 Items = Annotated[list[ItemId], Field(max_length=MOST_ITEMS)]
 K = Annotated[int, Field(ge=1, le=MOST_K), BeforeValidator(_whole)]
+UserValue = Text | bool | int | float
+User = TypeAliasType(
+    "User",
+    Annotated[
+        dict[Text, UserValue | Annotated[list[UserValue], Field(max_length=MOST_VALUES)]],
+        Field(max_length=MOST_VALUES),
+    ],
+)
 Seconds = Annotated[float, Field(ge=-1e12, le=1e12)]
 
 
@@ -58,6 +66,8 @@ class RecommendationsRequest(Strict):
     """From the oldest click on: ids, or ids with times, for a model that reads them. Times count where all have one."""
     asked: Seconds | None = None
     """The moment asked about; for a model that reads it."""
+    user: User | None = None
+    """Features of the user by name, a value or several of each; for a ranker that reads them."""
     k: K = 10
     """How many."""
     exclude_seen: bool = True
@@ -175,4 +185,6 @@ class BundleFacts(Answer):
     index: str
     has_ranker: bool
     id_type: str
+    user_features: list[str] = []
+    """What a request may tell of a user."""
     metrics: dict[str, float]

@@ -18,12 +18,13 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ValidationError
 
 from recsys.errors import UserError
+from recsys.serving.acceptance import Refused
 from recsys.serving.batching import MicroBatcher
 from recsys.serving.config import ServeConfig
 from recsys.serving.current import Current
 from recsys.serving.description import described
 from recsys.serving.guard import Refusal, demand_bearer
-from recsys.serving.lookup import Answers, Refused
+from recsys.serving.lookup import Answers
 from recsys.serving.metrics import Metrics
 from recsys.serving.pages import PAGES, PageFile
 from recsys.serving.requests import (
@@ -44,6 +45,8 @@ from recsys.serving.requests import (
 
 Model = TypeVar("Model", bound=BaseModel)
 JSON = "application/json"
+NAMED = "user"
+"""The field in which names are the client's own."""
 
 
 class Routes:
@@ -190,13 +193,14 @@ def _parsed(model: type[Model], body: bytes) -> Model:
         return model.model_validate_json(body)
     except ValidationError as error:
         faults = map(_fault, error.errors(include_url=False, include_input=False))
-        raise Refusal(422, "Unprocessable", "; ".join(faults)) from None
+        raise Refusal(422, "Unprocessable", "; ".join(dict.fromkeys(faults))) from None
 
 
 def _fault(error: Any) -> str:
     if error["type"] == "json_invalid":
         return "the body is no JSON"
-    known = [str(part) for part in error["loc"] if error["type"] != "extra_forbidden"]
+    parts = error["loc"] if error["type"] != "extra_forbidden" else ()
+    known = [str(part) for part in parts[: parts.index(NAMED) + 1 if NAMED in parts else None]]
     where = ".".join(known) or "the body"
     return f"{where}: {error['msg']}" if error["type"] != "extra_forbidden" else "the body has a field too many"
 

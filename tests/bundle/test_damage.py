@@ -174,8 +174,8 @@ def test_a_name_that_leads_out_of_the_bundle_is_refused(bundle: Path) -> None:
 
 
 def test_a_later_format_is_refused(bundle: Path) -> None:
-    bundle = resealed(bundle, lambda text: text.replace('"format_version": 6', '"format_version": 7'))
-    with pytest.raises(BundleError, match=r"manifest\.json has format_version 7, this library reads 6"):
+    bundle = resealed(bundle, lambda text: text.replace('"format_version": 7', '"format_version": 8'))
+    with pytest.raises(BundleError, match=r"manifest\.json has format_version 8, this library reads 7"):
         open_bundle(bundle)
 
 

@@ -5,7 +5,9 @@ import json
 import polars as pl
 import pytest
 
+from recsys.bundle.opened import open_bundle
 from recsys.errors import ConfigError, DataError, StaleError
+from recsys.recommender import Recommender
 from recsys.stages.blend import blend
 from recsys.stages.prepare import prepare
 from recsys.stages.rank import rank
@@ -184,3 +186,21 @@ def test_other_candidates_reach_the_bundle(project):
         manifest = json.loads((project.workdir / "bundle" / "manifest.json").read_text())
         assert manifest["num_ranked"] == candidates
         assert f"ranks {candidates}" in everything.evaluated.evaluation.systems["reranked"].detail
+
+
+def test_a_user_table_can_be_told_to_the_bundle(project):
+    users = pl.read_parquet(project.log).select(pl.col("user_id").unique().sort()).with_row_index("age")
+    users.with_columns(langs=pl.lit("de|en")).write_csv(project.directory / "users.csv")
+    table = {"path": "users.csv", "features": [{"column": "age", "buckets": 3}, {"column": "langs", "separator": "|"}]}
+    keys = {"data__users": table, "ranker": SMALL, "recommend__blend": {"weight": 1.0, "covisitation": 0.0}}
+    with project.session(**keys) as session:
+        run(session)
+    recommender = Recommender(open_bundle(project.workdir / "bundle"))
+    assert recommender.bundle.user_features.names == ["age", "langs"]
+    history = recommender.bundle.items.ids_of([1, 2])
+    young, same, old, nobody = (
+        [found.score for found in recommender.recommend(history, user={"age": age, "langs": langs})]
+        for age, langs in [(1, ["en"]), (2, ["en", "xx"]), (len(users) + 5, ["en"]), (None, [])]
+    )
+    assert young == same
+    assert len({tuple(scores) for scores in (young, old, nobody)}) == 3

@@ -110,7 +110,8 @@ class Ranker(nn.Module):
     def judged(self, batch: RankingBatch) -> "Judged":
         sequence = self.events(batch)
         interest_HCK, items_HCW = self.interest(sequence), sequence.targets_HCW[..., : self.items.width]
-        known_HK = torch.cat([self.users(batch.moments.users_H), self.events.context(batch.moments)], dim=-1)
+        users_HW = self.users(batch.moments.users_H, batch.moments.told)
+        known_HK = torch.cat([users_HW, self.events.context(batch.moments)], dim=-1)
         known_HCK = known_HK[:, None].expand(-1, batch.items_HC.shape[1], -1)
         logits_HC = self.perceptron(torch.cat([interest_HCK, items_HCW, known_HCK], dim=-1))[..., 0]
         if self.wide is not None:

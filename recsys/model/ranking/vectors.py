@@ -83,17 +83,17 @@ class RowVectors(nn.Module):
         assert self.ids is not None
         self.ids.weight.copy_(vectors_RD)
 
-    def values(self, number: int, rows: Tensor) -> Tensor:
-        """[...] -> [..., M]: of one feature."""
-        return self.get_buffer(f"values{number}_RM")[rows]
+    def values(self, number: int, rows: Tensor, told: Sequence[Tensor] = ()) -> Tensor:
+        """[...] -> [..., M]: of one feature; of what is `told` of the rows, [..., M] of each, where anything is."""
+        return told[number] if told else self.get_buffer(f"values{number}_RM")[rows]
 
-    def forward(self, rows: Tensor) -> Tensor:
+    def forward(self, rows: Tensor, told: Sequence[Tensor] = ()) -> Tensor:
         """[...] -> [..., width]. Where more are asked for than there are, each is made once."""
-        if not self.sizes or rows.numel() <= self.num_rows:
-            return self._made(rows)
+        if told or not self.sizes or rows.numel() <= self.num_rows:
+            return self._made(rows, told)
         return F.embedding(rows, self._made(torch.arange(self.num_rows + 1, device=rows.device)))
 
-    def _made(self, rows: Tensor) -> Tensor:
+    def _made(self, rows: Tensor, told: Sequence[Tensor] = ()) -> Tensor:
         ids = [] if self.ids is None else [self.ids(rows)]
-        vectors = [*ids, *(embed(self.values(number, rows)) for number, embed in enumerate(self.features))]
+        vectors = [*ids, *(embed(self.values(number, rows, told)) for number, embed in enumerate(self.features))]
         return torch.cat(vectors, dim=-1) if vectors else rows.new_zeros((*rows.shape, 0), dtype=torch.float32)

@@ -24,13 +24,14 @@ class Wide(nn.Module):
     def forward(self, batch: RankingBatch) -> Tensor:
         """-> [H, C]"""
         items_HC, users_H1 = batch.items_HC, batch.moments.users_H[:, None]
+        told = [values_HM[:, None] for values_HM in batch.moments.told]
         total_HC = self.of_items[items_HC]
         for number, weights in enumerate(self.of_item_values):
             total_HC = total_HC + _sum(weights, self.items.values(number, items_HC))
         for number, weights in enumerate(self.of_user_values):
-            total_HC = total_HC + _sum(weights, self.users.values(number, users_H1))
+            total_HC = total_HC + _sum(weights, self.users.values(number, users_H1, told))
         for (user, item), weights in zip(self.crosses, self.of_pairs, strict=True):
-            of_user_H1M1 = self.users.values(user, users_H1)[..., None]
+            of_user_H1M1 = self.users.values(user, users_H1, told)[..., None]
             of_item_HC1M = self.items.values(item, items_HC)[:, :, None]
             both_HCMM = (of_user_H1M1 > 0) & (of_item_HC1M > 0)
             total_HC = total_HC + (weights[of_user_H1M1, of_item_HC1M] * both_HCMM).sum(dim=(-2, -1))
