@@ -107,6 +107,7 @@ def test_what_is_known_is_neither_measured_nor_trained_again(variants, measured)
     assert {path: path.stat().st_mtime_ns for path in wanted().out.rglob("best/*")} == models
 
 
+@pytest.mark.slow
 def test_another_configuration_is_measured_anew(variants, measured, tmp_path):
     wanted, before = measured
     shutil.copytree(wanted().out / "steps", tmp_path / "steps")

@@ -15,6 +15,7 @@ def written(home) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in files if path.parent.name != "benchmark"}
 
 
+@pytest.mark.slow
 def test_training_is_measured_and_nothing_else_is_touched(own_home):  # noqa: F811
     before = written(own_home)
     done = command(own_home, "benchmark", "train", "my.yaml", "--seconds", "0.2")
@@ -25,6 +26,7 @@ def test_training_is_measured_and_nothing_else_is_touched(own_home):  # noqa: F8
     assert written(own_home) == before
 
 
+@pytest.mark.slow
 def test_recommending_is_measured_and_nothing_else_is_touched(own_home):  # noqa: F811
     before = written(own_home)
     done = command(own_home, "benchmark", "recommend", "my.yaml", "--repeats", "2")

@@ -89,7 +89,7 @@ def test_labels_of_one_kind_are_told(project):
 def test_heads_that_do_not_fit_are_told_before_the_retriever_is_trained(project):
     with (
         project.session(ranker={"model": {"dim": 10}}, model__dim=24) as session,
-        pytest.raises(ConfigError, match=r"make ranker\.model\.dim a multiple of 8"),
+        pytest.raises(ConfigError, match=r"one ranker.model.dim for its id"),
     ):
         run(session)
     assert not any("training on" in told for told in project.told)

@@ -72,6 +72,7 @@ def test_one_run_for_one_workdir_and_how_its_last_command_ended(small_log_file, 
         assert rows(project, "select run_uuid, status from runs") == [(run_id, ending)]
 
 
+@pytest.mark.slow
 def test_a_dead_tracking_server_costs_seconds_and_the_next_command_delivers(finished, small_log_file, tmp_path):
     project = Project(tmp_path)
     shutil.copy(small_log_file, project.log)
