@@ -14,6 +14,7 @@ from recsys.config_rules import (
     require_enough_candidates,
     require_times,
     require_what_ranks,
+    require_whole_steps,
     with_examples,
 )
 from recsys.data.config import DataConfig
@@ -56,6 +57,7 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _sections_fit(self) -> Self:
         require_times(self.model, self.data)
+        require_whole_steps(self.model, self.training)
         require_causality(self.model, self.training, self.ranker)
         require_what_ranks(self.ranker, self.data)
         require_enough_candidates(self.ranker, self.recommend)

@@ -27,6 +27,15 @@ def require_times(model: RetrieverConfig, data: DataConfig) -> None:
         )
 
 
+def require_whole_steps(model: RetrieverConfig, training: TrainingConfig) -> None:
+    """Of several devices, each of which would leave out layers of its own."""
+    if model.layer_drop and training.devices > 1:
+        raise ValueError(
+            f"model.layer_drop leaves layers out of a training step, and training.devices {training.devices} wait for "
+            "the gradients of all of them: use layer_drop 0, or one device"
+        )
+
+
 def require_causality(model: RetrieverConfig, training: TrainingConfig, ranker: RankerSection | None) -> None:
     """For what reads histories causally."""
     if model.target.is_causal:

@@ -105,10 +105,32 @@ def test_a_calendar_needs_dates(file, kind):
     assert f"with data.events.time_kind {kind} nobody knows: use none" in told
 
 
-@pytest.mark.parametrize("key", ["gaps", "query_time"])
+@pytest.mark.parametrize("key", ["gaps: {kind: log}", "query_time: {kind: log}", "mixer: {kind: time_gaps}"])
 def test_spans_need_times(file, key):
-    told = mistake(file, f"data: {{events: {{path: a.csv, time_kind: order}}}}\nmodel: {{{key}: {{kind: log}}}}\n")
-    assert "model.gaps and model.query_time of kind log and model.mixer of kind time_gaps read the time " in told
+    told = mistake(file, f"data: {{events: {{path: a.csv, time_kind: order}}}}\nmodel: {{{key}}}\n")
+    assert "model.gaps and model.query_time of kind log and model.mixer of kind time_gaps read the time" in told
+
+
+def test_devices_do_not_leave_out_layers_of_their_own(file):
+    told = mistake(file, LOG + "model: {layer_drop: 0.1}\ntraining: {devices: 2}\n")
+    assert told == (
+        "FILE: model.layer_drop leaves layers out of a training step, and training.devices 2 wait for the gradients of "
+        "all of them: use layer_drop 0, or one device"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("gru", "a gru mixer reads what is earlier alone"),
+        ("causal_cnn", "a causal_cnn mixer reads what is earlier alone"),
+        ("time_gaps", "a time_gaps mixer reads times, which a ranker has in its positions of kind time alone"),
+    ],
+)
+def test_a_ranker_refuses_mixers_that_do_not_fit_it(file, kind, why):
+    told = mistake(file, LOG + f"ranker: {{model: {{interest: {{kind: bst, mixer: {{kind: {kind}}}}}}}}}\n")
+    assert why in told
+    assert "choose another ranker.model.interest.mixer" in told
 
 
 def test_a_key_twice_is_a_mistake_and_where_it_is(file):

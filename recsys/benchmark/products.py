@@ -1,7 +1,7 @@
 """Which matrix products a training step or a user vector takes, how many of their FLOP are of use, and what they cost.
 
 Of use is what no padding and no later click has part in. Counted are the encoder's linear layers, its attention and
-the scores. Shape letters: B rows, L positions, D width, H heads, K width of a head.
+the scores, where they `are_counted`. Shape letters: B rows, L positions, D width, H heads, K width of a head.
 """
 
 import time

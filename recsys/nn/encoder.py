@@ -93,6 +93,14 @@ class Encoder(nn.Module):
         own = (cast(Block, block).mixer.penalty() for block in self.blocks)
         return [penalty for penalty in own if penalty is not None]
 
+    def measures(self) -> dict[str, float]:
+        """What its mixers have learned that a number tells."""
+        return {
+            f"block_{number}.{name}": value
+            for number, block in enumerate(self.blocks)
+            for name, value in cast(Block, block).mixer.measures().items()
+        }
+
     @property
     def has_one_block(self) -> bool:
         return self.num_layers == 1

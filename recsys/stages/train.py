@@ -128,6 +128,7 @@ def log_to(session: Session, metric: str = "NDCG@10", prefix: str = "") -> Calla
 
     def log(record: EpochRecord) -> None:
         values = asdict(record)
+        values |= values.pop("measures")
         values[f"validation_{name_of(metric)}"] = values.pop("validation")
         epoch = values.pop("epoch")
         told = {f"{prefix}{key}": value for key, value in values.items() if value is not None}

@@ -22,7 +22,8 @@ class RankingTask(Task):
         return self.model.interest
 
     def training_step(self, batch: RankingBatch) -> Tensor:
-        return self.objective.loss(self.model(batch), batch.labels_HC)
+        loss = self.objective.loss(self.model(batch), batch.labels_HC)
+        return sum(self.model.interest.penalties(), loss)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return self.optimizer_config.build(list(self.parameters()))

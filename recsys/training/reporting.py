@@ -4,7 +4,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pytorch_lightning as pl
@@ -14,6 +14,7 @@ from tqdm import tqdm
 from recsys.errors import UserError
 from recsys.training.keep_best import KeepBest
 from recsys.training.progress import Progress
+from recsys.training.task import Task
 
 READ_SECONDS = 0.5
 
@@ -27,6 +28,8 @@ class EpochRecord:
     clicks_per_second: float
     minutes: float
     validation: float | None
+    measures: dict[str, float] = field(default_factory=dict)
+    """Of what the model has learned, by name."""
 
 
 class Reporter(pl.Callback):
@@ -64,7 +67,8 @@ class Reporter(pl.Callback):
             self.loss_sum.item()  # the device may be some steps behind, and they take time too
         self.seconds = time.monotonic() - self.started
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, _: pl.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, Task)
         total = trainer.strategy.reduce(self.loss_sum, reduce_op="sum")
         loss = float(total) / max(1, self.clicks)
         if not math.isfinite(loss):
@@ -78,6 +82,7 @@ class Reporter(pl.Callback):
             clicks_per_second=self.clicks / max(self.seconds, 1e-9),
             minutes=self.progress.seconds / 60,
             validation=self.keep_best.latest,
+            measures=pl_module.measures(),
         )
         self.history.append(record)
         if trainer.is_global_zero:

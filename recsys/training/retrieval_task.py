@@ -40,6 +40,9 @@ class RetrievalTask(Task):
     def body(self) -> nn.Module:
         return self.retriever.encoder
 
+    def measures(self) -> dict[str, float]:
+        return self.retriever.encoder.measures()
+
     def training_step(self, batch: SequenceBatch) -> Tensor:
         batch = self.retriever.target.examples(batch)
         user_ND = self.layout(self.retriever, batch)

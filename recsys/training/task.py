@@ -19,6 +19,10 @@ class Task(pl.LightningModule, ABC):
     def body(self) -> nn.Module:
         """The part of the model between what embeds its input and what makes a loss of its output."""
 
+    def measures(self) -> dict[str, float]:
+        """What the model has learned that a number tells, by name: looked at after each epoch."""
+        return {}
+
     def transfer_batch_to_device(self, batch: Any, device: torch.device, _: int) -> Any:
         return batch
 

@@ -12,6 +12,7 @@ from recsys.benchmark.products import (
     BatchShape,
     MatmulRate,
     Product,
+    are_counted,
     inference_products,
     seconds_of,
     training_products,
@@ -76,6 +77,23 @@ def test_padding_and_later_clicks_are_of_no_use():
     assert {product.shape[0] for product in products if product.batch == 1} >= {shape.tokens}
     layers = DIM * DIM * 4 + 3 * DIM * 4 * DIM
     assert useful_flop(products) == 3 * (2 * 8 * layers + 4 * DIM * 21 + 2 * 8 * DIM * ITEMS)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"mixer": {"kind": "gru"}},
+        {"mixer": {"kind": "local"}},
+        {"depth": {"kind": "shared"}},
+        {"depth": {"kind": "reversible"}},
+        {"layer_drop": 0.1},
+        {"target": {"kind": "cloze"}},
+    ],
+    ids=str,
+)
+def test_what_is_not_known_to_be_right_is_not_counted(model):
+    assert are_counted(retriever().config)
+    assert not are_counted(retriever(**model).config)
 
 
 def test_rates_are_those_of_a_product_each_shape_timed_once(monkeypatch):

@@ -6,7 +6,6 @@ from pydantic import ValidationError
 
 from recsys.nn.context import SequenceContext
 from recsys.nn.encoder import Encoder, EncoderConfig
-from recsys.nn.mixers.attention import SoftmaxAttention, merge_heads, split_heads
 
 CONFIGS = [
     *(
@@ -62,30 +61,6 @@ def test_a_row_in_a_batch_is_the_row_alone(encoder):
     for row, length in enumerate(lengths_B.tolist()):
         alone = encoder(x_BLD[row : row + 1, :length], SequenceContext(lengths_B[row : row + 1]))
         torch.testing.assert_close(together[row : row + 1, :length], alone)
-
-
-def test_bidirectional_attention_ignores_padding_and_survives_an_empty_row():
-    torch.manual_seed(0)
-    mixer = SoftmaxAttention(DIM, 2).double()
-    x_BLD = events(2).requires_grad_()
-    context = SequenceContext(torch.tensor([0, 4]), causal=False)
-    mixed = mixer(x_BLD, context)
-    changed = x_BLD.detach().clone()
-    changed[1, 4:] += 5
-    torch.testing.assert_close(mixer(changed, context)[1, :4], mixed[1, :4])
-    mixed.sum().backward()
-    assert x_BLD.grad is not None
-    assert torch.isfinite(x_BLD.grad).all()
-
-
-def test_attention_equals_the_formula_written_out():
-    torch.manual_seed(0)
-    mixer, x_BLD = SoftmaxAttention(DIM, 4).double(), events()
-    q, k, v = (split_heads(part, 4) for part in mixer.to_qkv(x_BLD).chunk(3, dim=-1))
-    scores = q @ k.transpose(-1, -2) / (DIM // 4) ** 0.5
-    future = torch.ones(LENGTH, LENGTH, dtype=torch.bool).triu(1)
-    expected = mixer.to_out(merge_heads(scores.masked_fill(future, float("-inf")).softmax(-1) @ v))
-    torch.testing.assert_close(mixer(x_BLD, SequenceContext(torch.full((4,), LENGTH))), expected)
 
 
 def test_heads_must_share_the_width():

@@ -5,8 +5,7 @@ import torch
 
 from recsys.nn.context import SequenceContext
 from recsys.nn.encoder import Encoder, EncoderConfig
-from recsys.nn.mixers.attention import SoftmaxAttention, SoftmaxConfig
-from recsys.nn.mixers.mixer import Mixer
+from recsys.nn.mixers.attention import SoftmaxConfig
 
 DIM, LENGTH = 16, 9
 LENGTHS = torch.tensor([1, 4, LENGTH, LENGTH - 1, 2])
@@ -36,15 +35,6 @@ def events(length: int = LENGTH) -> torch.Tensor:
 def test_last_is_the_last_of_all(encoder, causal):
     x_BLD, context = events(), SequenceContext(LENGTHS, causal=causal)
     torch.testing.assert_close(encoder.last(x_BLD, context), context.last(encoder(x_BLD, context)))
-
-
-@pytest.mark.parametrize("causal", [True, False])
-@pytest.mark.parametrize("num_heads", [1, 2, 4, DIM])
-def test_attention_says_the_same_as_any_mixer_would(num_heads, causal):
-    torch.manual_seed(0)
-    mixer, x_BLD = SoftmaxAttention(DIM, num_heads).double(), events()
-    context = SequenceContext(LENGTHS, causal=causal)
-    torch.testing.assert_close(mixer.last(x_BLD, context), Mixer.last(mixer, x_BLD, context))
 
 
 def test_the_gradient_is_the_same(encoder):

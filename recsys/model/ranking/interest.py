@@ -25,6 +25,10 @@ class Interest(nn.Module, ABC):
     def forward(self, sequence: Sequence) -> Tensor:
         """-> [H, C, K]"""
 
+    def penalties(self) -> list[Tensor]:
+        """What is added to the mean loss."""
+        return []
+
 
 class NoInterest(Interest):
     """The history is not read, as in Wide & Deep (Cheng et al. 2016, https://arxiv.org/abs/1606.07792)."""
@@ -95,6 +99,9 @@ class BstInterest(Interest):
         else:
             interest_BW = self.encoder.last(x_BLW, context)
         return interest_BW.view_as(targets_HCW)
+
+    def penalties(self) -> list[Tensor]:
+        return self.encoder.penalties()
 
 
 def masked_mean(x_HLW: Tensor, lengths_H: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Attention whose heads learn how far back they read (Sukhbaatar et al. 2019, https://arxiv.org/abs/1905.07799)."""
 
 from math import ceil, log
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import torch
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
@@ -33,6 +33,9 @@ class AdaptiveSpanAttention(WindowAttention):
         """What is added to the loss, so that a head reads no farther than it pays."""
         return self.penalty_weight * self.spans().sum()
 
+    def measures(self) -> dict[str, float]:
+        return {f"span_of_head_{head}": span for head, span in enumerate(self.spans().tolist())}
+
     @property
     def reach(self) -> int:
         return ceil(float(self.spans().detach().max()) + self.ramp) - 1
@@ -47,6 +50,8 @@ class AdaptiveSpanAttention(WindowAttention):
 
 
 class AdaptiveSpanConfig(HeadsSection):
+    flop_order: ClassVar[float] = 1.0
+    memory_order: ClassVar[float] = 1.0
     kind: Literal["adaptive_span"] = "adaptive_span"
     max_span: PositiveInt = 256
     """No head reads farther back with full weight."""

@@ -1,6 +1,6 @@
 """Scaled dot-product attention (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762)."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -104,6 +104,7 @@ class SoftmaxAttention(Mixer):
 
 
 class SoftmaxConfig(HeadsSection):
+    memory_order: ClassVar[float] = 1.0
     kind: Literal["softmax"] = "softmax"
 
     def build(self, shape: SequenceShape) -> SoftmaxAttention:

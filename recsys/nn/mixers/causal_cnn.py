@@ -41,6 +41,8 @@ class CausalCnnConfig(MixerSection):
     """A stack of such mixers reads num_blocks * (kernel_size - 1) * dilation clicks back."""
 
     causal_only: ClassVar[bool] = True
+    flop_order: ClassVar[float] = 1.0
+    memory_order: ClassVar[float] = 1.0
     kind: Literal["causal_cnn"] = "causal_cnn"
     kernel_size: PositiveInt = 3
     """How many positions a position reads, itself included."""

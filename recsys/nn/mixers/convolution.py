@@ -1,6 +1,6 @@
 """Lightweight and dynamic convolutions (Wu et al. 2019, https://arxiv.org/abs/1901.10430): O(L W D), W taps."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -93,6 +93,8 @@ class KernelSection(HeadsSection):
 
 
 class ConvolutionConfig(KernelSection):
+    flop_order: ClassVar[float] = 1.0
+    memory_order: ClassVar[float] = 1.0
     kind: Literal["convolution"] = "convolution"
 
     def build(self, shape: SequenceShape) -> Convolution:

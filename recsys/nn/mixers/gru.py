@@ -26,6 +26,8 @@ class Gru(PaddedMixer):
 
 class GruConfig(MixerSection):
     causal_only: ClassVar[bool] = True
+    flop_order: ClassVar[float] = 1.0
+    memory_order: ClassVar[float] = 1.0
     kind: Literal["gru"] = "gru"
     num_layers: PositiveInt = 1
     """Recurrent layers on top of each other within one mixer."""

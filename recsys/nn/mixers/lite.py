@@ -1,7 +1,7 @@
 """Lite Transformer's long-short range attention (Wu et al. 2020, https://arxiv.org/abs/2004.11886)."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 import torch
 from pydantic import Field
@@ -41,6 +41,7 @@ class LiteConfig(KernelSection):
     """The first channels attend to the whole row, the others are convolved with what is near. Each of the two parts
     has `num_heads`."""
 
+    memory_order: ClassVar[float] = 1.0
     kind: Literal["lite"] = "lite"
     share: float = Field(default=0.5, ge=0.0, le=1.0)
     """Of the channels, how many attend: 1 is exact attention, 0 a convolution."""

@@ -1,6 +1,6 @@
 """Sliding-window attention, as in Longformer (Beltagy et al. 2020, https://arxiv.org/abs/2004.05150)."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 from torch import Tensor
@@ -28,6 +28,8 @@ class LocalAttention(WindowAttention):
 class LocalConfig(HeadsSection):
     """A stack of such mixers reads num_blocks * (window - 1) clicks back."""
 
+    flop_order: ClassVar[float] = 1.0
+    memory_order: ClassVar[float] = 1.0
     kind: Literal["local"] = "local"
     window: PositiveInt = 32
     """How many positions a position reads, itself included."""

@@ -4,7 +4,7 @@ R rounds of hashing, J random directions of one, C chunks of a row in which W po
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +31,11 @@ class OneBucket(nn.Module):
 
 
 class RandomRotations(nn.Module):
-    """argmax [qR; -qR]: to which of J random directions, or of their opposites, a query points most."""
+    """argmax [qR; -qR]: to which of J random directions, or of their opposites, a query points most.
+
+    Buckets grow with the longest row, so this is O(R L J), J = L / chunk: less than the attention itself up to some
+    20,000 positions.
+    """
 
     directions_RKJ: Tensor
 
@@ -141,6 +145,8 @@ def _with_neighbours(x_CWK: Tensor, *, causal: bool, outside: int = 0) -> Tensor
 class LshConfig(HeadsSection):
     """Pays for rows of thousands of positions. Rows of at most `chunk` have one bucket, and one round is enough."""
 
+    flop_order: ClassVar[float] = 1.0
+    memory_order: ClassVar[float] = 1.0
     kind: Literal["lsh"] = "lsh"
     chunk: PositiveInt = 64
     """How many others of its bucket a position reads in a round; buckets hold half as many in the mean."""

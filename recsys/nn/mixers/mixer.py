@@ -26,6 +26,10 @@ class Mixer(nn.Module, ABC):
         """What is added to the mean loss, if anything."""
         return None
 
+    def measures(self) -> dict[str, float]:
+        """What it has learned that a number tells, by name."""
+        return {}
+
     def last(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
         """[B, D]: `forward` at each row's last click. A mixer that need not compute the others says how."""
         return context.last(self(x_BLD, context))

@@ -16,6 +16,11 @@ class MixerSection(Section, ABC):
     causal_only: ClassVar[bool] = False
     reads_times: ClassVar[bool] = False
     """Whether the mixer wants to know when clicks happened."""
+    flop_order: ClassVar[float] = 2.0
+    """With which power of a row's length the work of a training step grows, where rows are read causally."""
+    memory_order: ClassVar[float] = 2.0
+    """And what the step holds beyond its inputs. Of `sparse`, with a stride that grows as the root of the length; of
+    `lsh`, up to some 10,000 positions, where hashing begins to show."""
 
     @abstractmethod
     def build(self, shape: SequenceShape) -> Mixer:

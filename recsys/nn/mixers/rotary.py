@@ -2,7 +2,7 @@
 https://arxiv.org/abs/2104.09864)."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -86,6 +86,7 @@ class RotaryAttention(SoftmaxAttention):
 class RotaryConfig(HeadsSection):
     """Each head has an even part of the width."""
 
+    memory_order: ClassVar[float] = 1.0
     kind: Literal["rotary"] = "rotary"
     base: PositiveFloat = 10_000.0
     """The slowest pair of numbers turns once in about 2 pi times so many positions."""

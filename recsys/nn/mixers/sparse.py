@@ -5,7 +5,7 @@ A row's C blocks of W positions lie one behind the other; S near positions and F
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -144,6 +144,8 @@ class SparseAttention(PaddedMixer):
 
 
 class SparseConfig(HeadsSection):
+    flop_order: ClassVar[float] = 1.5
+    memory_order: ClassVar[float] = 1.5
     kind: Literal["sparse"] = "sparse"
     pattern: Literal["strided", "fixed"] = "strided"
     """`strided` reads the last `stride` positions and every stride-th earlier one; `fixed` its own block of `stride`

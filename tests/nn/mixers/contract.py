@@ -3,9 +3,9 @@
 import torch
 
 from recsys.nn.context import Packing, SequenceContext
-from recsys.nn.mixers.mixer import Mixer
+from recsys.nn.mixers.mixer import Mixer, PaddedMixer, with_target
 
-DIM, LENGTH = 8, 11
+DIM, LENGTH, MAX_LENGTH = 8, 11, 26
 LENGTHS = torch.tensor([1, 4, LENGTH, 10])
 
 
@@ -13,8 +13,17 @@ def events(rows: int = len(LENGTHS), length: int = LENGTH) -> torch.Tensor:
     return torch.randn(rows, length, DIM, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 
 
+def real(lengths: torch.Tensor, length: int) -> torch.Tensor:
+    """Where there is no padding, without asking a context."""
+    return torch.arange(length) < lengths[:, None]
+
+
+def whole(rows: int, length: int, *, causal: bool) -> SequenceContext:
+    return SequenceContext(torch.full((rows,), length), causal=causal)
+
+
 def no_position_reads_the_future(mixer, causal):
-    x_BLD, context = events(), SequenceContext(torch.full((len(LENGTHS),), LENGTH), causal=causal)
+    x_BLD, context = events(), whole(len(LENGTHS), LENGTH, causal=causal)
     before = mixer(x_BLD, context)
     for t in range(LENGTH - 1):
         changed = torch.cat([x_BLD[:, : t + 1], torch.randn_like(x_BLD[:, t + 1 :])], dim=1)
@@ -22,18 +31,20 @@ def no_position_reads_the_future(mixer, causal):
         read = x_BLD.clone().requires_grad_()
         (gradient,) = torch.autograd.grad(mixer(read, context)[:, t].sum(), read)
         assert (gradient[:, t + 1 :] == 0).all()
-        assert (gradient[:, t] != 0).any()
+        assert (gradient[:, : t + 1] != 0).any()
 
 
 def padding_changes_nothing(mixer, causal):
-    x_BLD, context = events(2), SequenceContext(torch.tensor([LENGTH, 3]), causal=causal)
-    valid = context.valid_BL(LENGTH)
-    for pads in (0, 1, 7, 15):
-        padded = torch.cat([x_BLD, torch.zeros(2, pads, DIM, dtype=torch.float64)], dim=1)
-        padded[~context.valid_BL(LENGTH + pads)] = 9.0
+    lengths = torch.tensor([LENGTH, 3])
+    x_BLD, context, valid = events(2), SequenceContext(lengths, causal=causal), real(lengths, LENGTH)
+    for pads in (0, 1, 3, 7, 15):
+        padded, is_padding = torch.cat([x_BLD, events(2, pads)], dim=1), ~real(lengths, LENGTH + pads)
+        padded[is_padding] = 9.0
         mixed = mixer(padded, context)
         torch.testing.assert_close(mixed[:, :LENGTH][valid], mixer(x_BLD, context)[valid])
-        assert (mixed[~context.valid_BL(LENGTH + pads)] == 0).all()
+        assert torch.isfinite(mixed).all()
+        if isinstance(mixer, PaddedMixer):
+            assert (mixed[is_padding] == 0).all()
 
 
 def a_row_in_a_batch_is_the_row_alone(mixer, causal):
@@ -53,6 +64,15 @@ def an_empty_row_is_finite(mixer, causal):
         assert torch.isfinite(tensor.grad).all()
 
 
+def rows_may_be_as_long_as_the_longest(mixer, causal):
+    """What is longer is cut before a mixer sees it."""
+    x_BLD = events(2, MAX_LENGTH)
+    longest = mixer(x_BLD, whole(2, MAX_LENGTH, causal=causal))
+    assert torch.isfinite(longest).all()
+    if causal:
+        torch.testing.assert_close(mixer(x_BLD[:, :LENGTH], whole(2, LENGTH, causal=True)), longest[:, :LENGTH])
+
+
 def last_is_the_last_of_all(mixer, causal):
     x_BLD, context = events(), SequenceContext(LENGTHS, causal=causal)
     lasts = [mixer.last(x_BLD, context), Mixer.last(mixer, x_BLD, context)]
@@ -61,9 +81,15 @@ def last_is_the_last_of_all(mixer, causal):
     torch.testing.assert_close(*gradients)
 
 
+def what_comes_behind_a_row_is_its_next_position(mixer, causal):
+    targets_BND = events(length=3).flip(1)
+    longer_BLD, longer = with_target(events(), LENGTHS, targets_BND)
+    expected = Mixer.last(mixer, longer_BLD, longer).view_as(targets_BND)
+    torch.testing.assert_close(mixer.beyond(events(), SequenceContext(LENGTHS, causal=causal), targets_BND), expected)
+
+
 def packed_rows_are_mixed_as_padded_ones(mixer, causal):
-    positions_N = (torch.arange(LENGTH) < LENGTHS[:, None]).flatten().nonzero()[:, 0]
-    packing = Packing.of(LENGTHS, positions_N, LENGTH)
+    packing = Packing.of(LENGTHS, real(LENGTHS, LENGTH).flatten().nonzero()[:, 0], LENGTH)
     packed = mixer(packing.pack(events()), SequenceContext(LENGTHS, causal=causal, packing=packing))
     torch.testing.assert_close(packed, packing.pack(mixer(events(), SequenceContext(LENGTHS, causal=causal))))
 
@@ -78,12 +104,13 @@ ANY = [
     padding_changes_nothing,
     a_row_in_a_batch_is_the_row_alone,
     an_empty_row_is_finite,
+    rows_may_be_as_long_as_the_longest,
     last_is_the_last_of_all,
-    packed_rows_are_mixed_as_padded_ones,
     the_gradient_is_that_of_the_function,
 ]
-CAUSAL = [(check, True) for check in (no_position_reads_the_future, *ANY)]
-BIDIRECTIONAL = [(check, False) for check in ANY]
+# packed rows are read causally, and what stands behind a row is read by nobody that does
+CAUSAL = [(check, True) for check in (no_position_reads_the_future, packed_rows_are_mixed_as_padded_ones, *ANY)]
+BIDIRECTIONAL = [(check, False) for check in (what_comes_behind_a_row_is_its_next_position, *ANY)]
 
 
 def label(value) -> str:

@@ -4,24 +4,29 @@ import torch
 from torch import Tensor
 
 from recsys.nn.context import SequenceContext
-from recsys.nn.mixers.attention import SoftmaxAttention, merge_heads, split_heads
-from tests.nn.mixers.contract import DIM
+from recsys.nn.mixers.attention import merge_heads, split_heads
+from tests.nn.mixers.contract import real
 
 
 def dense(mixer, x_BLD: Tensor, context: SequenceContext, *, bias: Tensor | float = 0.0) -> Tensor:
     """softmax(Q K^T / sqrt(K) + bias) V of what may be read; `bias` broadcasts to [B, H, L, L]."""
     q, k, v = (split_heads(part, mixer.num_heads) for part in mixer.to_qkv(x_BLD).chunk(3, dim=-1))
+    mixed_BHLK = attended(q, k, v, readable_BLL(context, x_BLD.shape[1]), bias=bias)
+    return mixer.to_out(merge_heads(mixed_BHLK)) * real(context.lengths_B, x_BLD.shape[1])[..., None]
+
+
+def attended(q: Tensor, k: Tensor, v: Tensor, readable_BLL: Tensor, *, bias: Tensor | float = 0.0) -> Tensor:
+    """[B, H, L, K]"""
     scores = q @ k.mT / q.shape[-1] ** 0.5 + bias
-    unreadable_B1LL = ~context.readable_BLL(x_BLD.shape[1])[:, None]
-    weights = scores.masked_fill(unreadable_B1LL, float("-inf")).softmax(dim=-1)
-    return mixer.to_out(merge_heads(weights @ v)) * context.valid_BL(x_BLD.shape[1])[..., None]
+    weights = scores.exp() * readable_BLL[:, None]
+    return weights / weights.sum(dim=-1, keepdim=True) @ v
 
 
-def softmax_attention(mixer, x_BLD: Tensor, context: SequenceContext) -> Tensor:
-    """What plain attention with the mixer's weights gives."""
-    plain = SoftmaxAttention(DIM, mixer.num_heads).to(x_BLD.dtype)
-    plain.load_state_dict({name: w for name, w in mixer.state_dict().items() if name.startswith("to_")})
-    return plain(x_BLD, context) * context.valid_BL(x_BLD.shape[1])[..., None]
+def readable_BLL(context: SequenceContext, length: int) -> Tensor:
+    """Which positions each may read, itself among them; the context is not asked."""
+    reader_L1, source_L = torch.arange(length)[:, None], torch.arange(length)
+    is_real_B1L = real(context.lengths_B, length)[:, None]
+    return (is_real_B1L | (source_L == reader_L1)) & ((source_L <= reader_L1) | (not context.causal))
 
 
 def pattern_bias(reads, length: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Attention with a bias: the contract, each bias written out pair by pair, and its limits."""
+"""Attention with a bias: each bias written out pair by pair, and its limits."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -17,9 +17,10 @@ from recsys.nn.mixers.shaw import ShawConfig
 from recsys.nn.mixers.time_gaps import TimeGapsConfig
 from recsys.nn.shape import SequenceShape
 from recsys.nn.time_buckets import UNKNOWN
-from tests.nn.mixers.contract import BIDIRECTIONAL, CAUSAL, DIM, LENGTH, LENGTHS, events, label
-from tests.nn.mixers.dense import dense, softmax_attention
-from tests.nn.mixers.test_lsh import LargestTensor
+from tests.nn.counting import LargestTensor
+from tests.nn.mixers.contract import DIM, LENGTH, LENGTHS, events
+from tests.nn.mixers.dense import dense
+from tests.nn.mixers.variants import SECONDS, TIMES, told
 
 HEADS = 2
 CONFIGS = {
@@ -28,8 +29,6 @@ CONFIGS = {
     "bucketed": BucketedConfig(num_heads=HEADS, num_buckets=4, max_distance=8),
     "time_gaps": TimeGapsConfig(num_heads=HEADS, unit_seconds=1),
 }
-SECONDS = torch.tensor([0, 0, 1, 3, 3, 50, 49, 1000, 990, 10**5, 10**9, *(10**9 + 7**n for n in range(15))])
-TIMES = 10**15 + 1_000_000 * SECONDS
 each_kind = pytest.mark.parametrize("kind", CONFIGS)
 each_direction = pytest.mark.parametrize("causal", [True, False])
 
@@ -40,35 +39,6 @@ def biased(kind: str) -> BiasedAttention:
     for parameter in mixer.bias.parameters():
         torch.nn.init.normal_(parameter, std=0.5) if kind == "gaussian" else torch.nn.init.normal_(parameter)
     return mixer
-
-
-def told(context: SequenceContext, length: int = LENGTH) -> SequenceContext:
-    return replace(context, times_BL=TIMES[:length].expand(len(context.lengths_B), -1))
-
-
-class Told(Mixer):
-    """A mixer whose rows all happened at the same times."""
-
-    def __init__(self, mixer: Mixer) -> None:
-        super().__init__()
-        self.mixer = mixer
-
-    def forward(self, x_BLD, context):
-        return self.mixer(x_BLD, told(context, x_BLD.shape[1] if context.packing is None else context.packing.width))
-
-    def last(self, x_BLD, context):
-        return self.mixer.last(x_BLD, told(context, x_BLD.shape[1]))
-
-
-@each_kind
-@pytest.mark.parametrize(("check", "causal"), CAUSAL + BIDIRECTIONAL, ids=label)
-def test_it_keeps_the_contract(check, causal, kind):
-    check(biased(kind), causal)
-
-
-@pytest.mark.parametrize(("check", "causal"), CAUSAL + BIDIRECTIONAL, ids=label)
-def test_with_times_it_keeps_the_contract(check, causal):
-    check(Told(biased("time_gaps")), causal)
 
 
 def bias_of_pair(kind: str, mixer: BiasedAttention, q_K: torch.Tensor, head: int, i: int, j: int) -> torch.Tensor:
@@ -102,33 +72,29 @@ def test_it_is_the_formula_written_out(kind, causal):
 @each_direction
 def test_without_a_bias_it_is_softmax_attention(kind, causal):
     mixer, context = biased(kind), told(SequenceContext(LENGTHS, causal=causal))
-    assert not torch.allclose(mixer(events(), context), softmax_attention(mixer, events(), context))
+    assert not torch.allclose(mixer(events(), context), dense(mixer, events(), context))
     for parameter in mixer.bias.parameters():
         torch.nn.init.constant_(parameter, float("-inf") if kind == "gaussian" else 0.0)
-    torch.testing.assert_close(mixer(events(), context), softmax_attention(mixer, events(), context))
+    torch.testing.assert_close(mixer(events(), context), dense(mixer, events(), context))
 
 
 @pytest.mark.parametrize("kind", ["shaw", "bucketed", "time_gaps"])
 def test_it_begins_as_softmax_attention(kind):
     mixer, context = CONFIGS[kind].build(SequenceShape(DIM, LENGTH)).double(), told(SequenceContext(LENGTHS))
-    torch.testing.assert_close(mixer(events(), context), softmax_attention(mixer, events(), context))
+    torch.testing.assert_close(mixer(events(), context), dense(mixer, events(), context))
     mixer(events(), context).square().sum().backward()
     assert any((parameter.grad != 0).any() for parameter in mixer.bias.parameters())
 
 
-@each_kind
-@pytest.mark.parametrize("has_times", [True, False])
-def test_what_comes_behind_a_row_reads_it_as_its_next_position_would(kind, has_times):
-    mixer, x_BLD = biased(kind), events()
+def test_what_comes_behind_a_row_reads_the_times_of_it():
+    mixer, x_BLD = biased("time_gaps"), events()
     targets_BND = torch.randn(len(LENGTHS), 3, DIM, dtype=torch.float64)
     longer, longer_context = with_target(x_BLD, LENGTHS, targets_BND)
-    context = SequenceContext(LENGTHS, causal=False)
-    if has_times:
-        times_BL = TIMES[:LENGTH].expand(4, -1)
-        context = replace(context, times_BL=times_BL, asked_BL=times_BL + 5_000_000)
-        asked_B1 = context.last(context.asked_BL)[:, None]
-        longer_times = torch.nn.functional.pad(times_BL, (0, 1)).scatter(1, LENGTHS[:, None], asked_B1)
-        longer_context = replace(longer_context, times_BL=longer_times.repeat_interleave(3, dim=0))
+    times_BL = TIMES[:LENGTH].expand(4, -1)
+    context = SequenceContext(LENGTHS, times_BL, times_BL + 5_000_000, causal=False)
+    asked_B1 = context.last(context.asked_BL)[:, None]
+    longer_times = torch.nn.functional.pad(times_BL, (0, 1)).scatter(1, LENGTHS[:, None], asked_B1)
+    longer_context = replace(longer_context, times_BL=longer_times.repeat_interleave(3, dim=0))
     expected = Mixer.last(mixer, longer, longer_context).view_as(targets_BND)
     torch.testing.assert_close(mixer.beyond(x_BLD, context, targets_BND), expected)
 
@@ -181,7 +147,7 @@ def test_buckets_for_more_distances_than_there_are_are_refused():
 @each_direction
 def test_without_times_it_is_softmax_attention_and_so_are_rows_that_are_untold(causal):
     mixer, context = biased("time_gaps"), SequenceContext(LENGTHS, causal=causal)
-    plain, with_times = softmax_attention(mixer, events(), context), mixer(events(), told(context))
+    plain, with_times = dense(mixer, events(), context), mixer(events(), told(context))
     torch.testing.assert_close(mixer(events(), context), plain)
     some = replace(told(context), untold_B1=torch.tensor([[False], [True], [False], [True]]))
     for row, expected in enumerate([with_times, plain, with_times, plain]):

@@ -1,23 +1,16 @@
-"""The recurrent mixer: the contract, and the recurrence written out."""
+"""The recurrent mixer: the recurrence written out."""
 
-import pytest
 import torch
 
 from recsys.nn.context import SequenceContext
 from recsys.nn.mixers.gru import Gru, GruConfig
 from recsys.nn.shape import SequenceShape
-from tests.nn.mixers.contract import CAUSAL, DIM, LENGTH, LENGTHS, events, label
+from tests.nn.mixers.contract import DIM, LENGTH, LENGTHS, events
 
 
 def gru(num_layers: int = 1) -> Gru:
     torch.manual_seed(0)
     return GruConfig(num_layers=num_layers).build(SequenceShape(DIM, LENGTH)).double()
-
-
-@pytest.mark.parametrize("num_layers", [1, 2])
-@pytest.mark.parametrize(("check", "causal"), CAUSAL, ids=label)
-def test_it_keeps_the_contract(check, causal, num_layers):
-    check(gru(num_layers), causal)
 
 
 def test_it_is_the_recurrence_written_out():

@@ -1,4 +1,4 @@
-"""Sparse attention: the contract, both patterns with all pairs written out, and what two layers reach."""
+"""Sparse attention: both patterns with all pairs written out, and what two layers reach."""
 
 import pytest
 import torch
@@ -7,9 +7,8 @@ from pydantic import ValidationError
 from recsys.nn.context import SequenceContext
 from recsys.nn.mixers.sparse import SparseAttention, SparseConfig
 from recsys.nn.shape import SequenceShape
-from tests.nn.mixers.contract import BIDIRECTIONAL, CAUSAL, DIM, LENGTH, LENGTHS, events, label
-from tests.nn.mixers.dense import dense, pattern_bias, softmax_attention
-from tests.nn.mixers.test_lsh import LargestTensor
+from tests.nn.mixers.contract import DIM, LENGTH, LENGTHS, events
+from tests.nn.mixers.dense import dense, pattern_bias
 
 PATTERNS = [("strided", 1, 1), ("strided", 3, 1), ("strided", 4, 1), ("fixed", 1, 1), ("fixed", 4, 1), ("fixed", 3, 2)]
 each_pattern = pytest.mark.parametrize(("pattern", "stride", "summary"), PATTERNS)
@@ -29,12 +28,6 @@ def reads(pattern: str, stride: int, summary: int):
 
 
 @each_pattern
-@pytest.mark.parametrize(("check", "causal"), CAUSAL + BIDIRECTIONAL, ids=label)
-def test_it_keeps_the_contract(check, causal, pattern, stride, summary):
-    check(sparse(pattern, stride, summary), causal)
-
-
-@each_pattern
 @each_direction
 @pytest.mark.parametrize("length", [1, 2, 6, 8, LENGTH])
 def test_it_is_attention_to_the_pattern(length, causal, pattern, stride, summary):
@@ -49,7 +42,7 @@ def test_it_is_attention_to_the_pattern(length, causal, pattern, stride, summary
 @pytest.mark.parametrize("pattern", ["strided", "fixed"])
 def test_a_stride_as_long_as_the_row_is_softmax_attention(pattern, stride, causal):
     mixer, context = sparse(pattern, stride, 4), SequenceContext(LENGTHS, causal=causal)
-    torch.testing.assert_close(mixer(events(), context), softmax_attention(mixer, events(), context))
+    torch.testing.assert_close(mixer(events(), context), dense(mixer, events(), context))
 
 
 @pytest.mark.parametrize(("pattern", "stride", "summary"), [("strided", 4, 1), ("fixed", 4, 1), ("fixed", 3, 2)])
@@ -69,20 +62,6 @@ def test_two_layers_have_read_all_that_is_earlier_and_one_has_not(pattern, strid
     assert torch.equal(read[0], torch.isfinite(pattern_bias(reads(pattern, stride, summary), LENGTH)).tril())
     assert not torch.equal(read[0], torch.ones_like(read[0]).tril())
     assert torch.equal(read[1], torch.ones_like(read[1]).tril())
-
-
-@each_direction
-@pytest.mark.parametrize("pattern", ["strided", "fixed"])
-def test_with_its_square_root_as_the_stride_a_row_of_four_times_the_length_takes_eight_times_the_memory(
-    pattern, causal
-):
-    sizes = []
-    for length, stride in ((256, 16), (1024, 32)):
-        x_BLD, context = events(1, length).requires_grad_(), SequenceContext(torch.tensor([length]), causal=causal)
-        with LargestTensor() as largest:
-            sparse(pattern, stride, 1)(x_BLD, context).sum().backward()
-        sizes.append(largest.numel)
-    assert sizes[1] <= 8.2 * sizes[0] < 1024**2
 
 
 def test_a_summary_longer_than_its_block_is_refused():

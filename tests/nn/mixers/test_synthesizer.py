@@ -1,4 +1,4 @@
-"""The Synthesizer: the contract, its three kinds of weights, and the rows that it is too small for."""
+"""The Synthesizer: its three kinds of weights, and the rows that it is too small for."""
 
 import pytest
 import torch
@@ -7,37 +7,15 @@ from recsys.nn.context import SequenceContext
 from recsys.nn.mixers.attention import merge_heads, split_heads
 from recsys.nn.mixers.synthesizer import Synthesizer, SynthesizerConfig
 from recsys.nn.shape import SequenceShape
-from tests.nn.mixers.contract import (
-    BIDIRECTIONAL,
-    CAUSAL,
-    DIM,
-    LENGTH,
-    LENGTHS,
-    events,
-    label,
-    the_gradient_is_that_of_the_function,
-)
+from tests.nn.mixers.contract import DIM, LENGTH, LENGTHS, events
 
 KINDS = ["dense", "random", "factorised"]
 MAX_LENGTH = LENGTH + 15  # the contract's padding
-RULES = [rule for rule in CAUSAL + BIDIRECTIONAL if rule[0] is not the_gradient_is_that_of_the_function]
 
 
 def synthesizer(scores: str, *, max_length: int = MAX_LENGTH, rank: int = 3) -> Synthesizer:
     torch.manual_seed(0)
     return SynthesizerConfig(scores=scores, rank=rank).build(SequenceShape(DIM, max_length)).double()
-
-
-@pytest.mark.parametrize("scores", KINDS)
-@pytest.mark.parametrize(("check", "causal"), RULES, ids=label)
-def test_it_keeps_the_contract(check, causal, scores):
-    check(synthesizer(scores), causal)
-
-
-@pytest.mark.parametrize("causal", [True, False])
-@pytest.mark.parametrize("scores", KINDS)
-def test_the_gradient_is_that_of_the_function(scores, causal):
-    the_gradient_is_that_of_the_function(synthesizer(scores, max_length=5), causal)
 
 
 @pytest.mark.parametrize("causal", [True, False])
@@ -60,14 +38,6 @@ def test_it_is_the_formula_written_out(scores, causal):
             mixed[:, head, t] = torch.einsum("bl,blk->bk", weights_BL, v_BHLK[:, head, :end])
     context = SequenceContext(torch.full((len(LENGTHS),), LENGTH), causal=causal)
     torch.testing.assert_close(mixer(x_BLD, context), mixer.to_out(merge_heads(mixed)))
-
-
-@pytest.mark.parametrize("scores", KINDS)
-def test_a_row_alone_in_the_longest_shape_is_read_like_any(scores):
-    mixer, x_BLD = synthesizer(scores), events(1, MAX_LENGTH)
-    whole = mixer(x_BLD, SequenceContext(torch.tensor([MAX_LENGTH])))
-    short = mixer(x_BLD[:, :LENGTH], SequenceContext(torch.tensor([LENGTH])))
-    torch.testing.assert_close(whole[:, :LENGTH], short)
 
 
 @pytest.mark.parametrize(("scores", "are_same"), [("dense", False), ("random", True), ("factorised", True)])
