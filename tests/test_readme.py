@@ -79,12 +79,16 @@ def test_the_commands_run(shop):
         if command[1] == "serve":
             with running(shop / command[2]) as server:
                 assert server.ask("GET", "/")[0] == 200
+                for asked in (other for other in shown if "--url" in other):
+                    there = [server.url if word.startswith("http") else word for word in asked]
+                    assert "cosine" in run_command(there, shop)
                 assert server.stop() == 0
         elif command[1] != "similar":
             run_command(command, shop)
     for command in shown:
-        if command[1] == "similar":
-            assert "cosine" in run_command(command, shop)
+        if command[1] == "similar" and "--url" not in command:
+            told = run_command(command, shop)
+            assert "cosine" in told or {"--json", "--all"} & {*command}
 
 
 def test_the_shop_is_a_configuration(shop, monkeypatch):
