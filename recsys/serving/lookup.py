@@ -4,7 +4,7 @@ Items that nobody knows are told, never guessed at, and no error: a client's cat
 """
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 from pydantic_core import to_json
@@ -42,7 +42,8 @@ class Answers:
         self._recommender = recommender
         self._acceptance = Acceptance(recommender.bundle)
         self.bundle = recommender.bundle.content_id
-        self._remembered = lru_cache(REMEMBERED)(self._neighbours)
+        # of no method of its own: what lies in a cycle waits for a collection, and a server's first bundle for ever
+        self._remembered = lru_cache(REMEMBERED)(partial(_neighbours, recommender))
 
     @property
     def id_type(self) -> str:
@@ -102,13 +103,6 @@ class Answers:
         """
         index = self._recommender.catalogue.trained_index_of(text)
         return self._remembered(index, k, has_titles) if index else None
-
-    def _neighbours(self, index: int, k: int, has_titles: bool) -> bytes:
-        (item,) = self._recommender.catalogue.ids([index])
-        told = Neighbours(
-            bundle=self.bundle, item=item, neighbours=_scored(self._recommender.similar(item, k=k), has_titles)
-        )
-        return told.model_dump_json(exclude_none=True).encode()
 
     def recommend(self, asked: Sequence[RecommendationsRequest]) -> list[Recommendations | Refused]:
         """Those that differ in nothing but the history, the user and k are answered together."""
@@ -199,6 +193,13 @@ class Answers:
             ]
             for why in reasons(self._recommender, catalogue.indices(asked.items), items)
         ]
+
+
+def _neighbours(recommender: Recommender, index: int, k: int, has_titles: bool) -> bytes:
+    (item,) = recommender.catalogue.ids([index])
+    near = _scored(recommender.similar(item, k=k), has_titles)
+    told = Neighbours(bundle=recommender.bundle.content_id, item=item, neighbours=near)
+    return told.model_dump_json(exclude_none=True).encode()
 
 
 def _setting(asked: RecommendationsRequest) -> object:

@@ -1,5 +1,6 @@
 """What may be asked, and what is answered. Strict: no unknown field, no number for a truth value, nothing infinite."""
 
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -82,11 +83,11 @@ class RecommendationsRequest(Strict):
     because: bool = False
     """Whether each item comes with the clicks that raise its score most."""
 
-    @property
+    @cached_property
     def items(self) -> list[ItemId]:
         return [click.item if isinstance(click, Click) else click for click in self.history]
 
-    @property
+    @cached_property
     def times(self) -> list[float] | None:
         told = [click.time for click in self.history if isinstance(click, Click)]
         return told if told and len(told) == len(self.history) else None

@@ -1,8 +1,10 @@
 """Another bundle takes over whole or not at all, and every answer is that of the bundle it names."""
 
+import gc
 import os
 import signal
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from recsys.bundle.publish import publish
 from recsys.errors import BundleError
 from recsys.recommender import Recommender
 from recsys.serving.current import Current
+from recsys.serving.requests import RecommendationsRequest
 from tests.bundle.made import RECORD, made_contents, made_dataset
 from tests.serving.servers import Running, running
 
@@ -134,3 +137,18 @@ def test_a_bundle_that_answers_otherwise_than_it_did_is_refused(
     monkeypatch.setattr("recsys.bundle.opened.Golden.read", lambda *_, **__: other)
     with pytest.raises(BundleError, match="does not answer its own question 0 as it did when it was made"):
         Current(two[0] / "bundle", tell=lambda _: None)
+
+
+def test_a_bundle_that_nobody_asks_any_more_is_gone_without_a_collection(two: tuple[Path, list[Path]]) -> None:
+    current = Current(two[0] / "bundle", tell=lambda _: None)
+    current.answers.neighbours("i050", 5, True)
+    current.answers.recommend([RecommendationsRequest(history=HISTORY, because=True)])
+    assert current.answers.map.places
+    old = weakref.ref(current.answers)
+    point(two[0], two[1][1])
+    gc.disable()
+    try:
+        assert current.reload() == "loaded"
+        assert old() is None
+    finally:
+        gc.enable()
