@@ -1,4 +1,4 @@
-"""`recsys benchmark train|rank|recommend CONFIG [key=value ...]`, `recsys benchmark lookup|serve BUNDLE`,
+"""`recsys benchmark train|rank|recommend CONFIG [key=value ...]`, `recsys benchmark lookup|serve|click BUNDLE`,
 `recsys benchmark mixers CONFIG ... [key=value ...]`"""
 
 from collections.abc import Sequence
@@ -97,6 +97,17 @@ def serve(
     from recsys.benchmark.serve_command import measure_serving
 
     show(measure_serving(str(_bundle(source)), seconds=seconds, out=out, tell=tell))
+
+
+@benchmark.command()
+def click(
+    source: Annotated[str, typer.Argument(metavar="CONFIG|BUNDLE", help="A configuration, or a bundle's directory.")],
+    out: Annotated[Path, typer.Option(help="The directory of benchmark/click.json.")] = Path(),
+) -> None:
+    """One more click of a user: as a step of what was kept of the others, and as a pass over the whole history."""
+    from recsys.benchmark.incremental import measure_clicks
+
+    show(measure_clicks(_bundle(source), out))
 
 
 @benchmark.command()

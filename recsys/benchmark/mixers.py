@@ -110,7 +110,7 @@ def _counted(variants: Sequence[Variant]) -> "enumerate[Variant]":
 
 def _result(variant: Variant, steps: tuple[StepPoint, ...], trainings: tuple[MixerTraining, ...]) -> MixerResult:
     model = variant.model
-    parts = Encoder(model, max_length=model.max_length), model.build_event_embedding()
+    parts = Encoder(model, max_length=model.num_places), model.build_event_embedding()
     return MixerResult(
         name=variant.name,
         kind=model.mixer.kind,

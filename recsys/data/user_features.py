@@ -13,11 +13,13 @@ from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from recsys.data.buckets import Buckets
 from recsys.data.feature_table import STEMS, Features
 from recsys.data.numerals import number_of
 from recsys.data.texts import Texts
+from recsys.durable import json_bytes
 from recsys.errors import DataError
 
 UserValue = str | int | float | bool
@@ -102,8 +104,8 @@ class UserFeatures:
         )
 
     def save(self, directory: Path) -> None:
-        entries = [Entry(name=feature.name, width=feature.width) for feature in self._features]
-        (directory / FILE).write_text(json.dumps(entries, ensure_ascii=False) + "\n", encoding="utf-8")
+        entries: list[JsonValue] = [{"name": feature.name, "width": feature.width} for feature in self._features]
+        (directory / FILE).write_bytes(json_bytes(entries))
         for number, feature in enumerate(self._features):
             feature.labels.save(directory, f"{STEM}{number}.labels")
 

@@ -83,6 +83,12 @@ class SequenceContext:
         rows_B = torch.arange(len(self.lengths_B), device=self.lengths_B.device)
         return x_BLD[rows_B, self.lengths_B - 1]
 
+    def before_last(self, x_BLD: Tensor, steps_W: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, W, D] what stands so many steps before each row's last click, and [B, W] whether anything does."""
+        places_BW = self.lengths_B[:, None] - 1 - steps_W
+        rows_B1 = torch.arange(len(self.lengths_B), device=self.lengths_B.device)[:, None]
+        return x_BLD[rows_B1, places_BW.clamp(min=0)], places_BW >= 0
+
     def readable_BLL(self, length: int) -> Tensor:
         """Which positions (last axis) each position may read; every position may read itself, so no row is empty."""
         valid_BL = self.valid_BL(length)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from recsys.nn.context import SequenceContext
+from recsys.nn.sinusoids import sinusoids
 
 PositionKind = Literal["start", "end", "sinusoidal", "none"]
 
@@ -41,14 +42,14 @@ class StartPositions(LearnedPositions):
 
 
 class SinusoidalPositions(Positions):
-    """Counted from the start, and not learned: a sine and a cosine of t / base^(2 j / D) for each j (Vaswani et
-    al. 2017, https://arxiv.org/abs/1706.03762). Going k positions on turns each such pair by an angle of its own."""
+    """Counted from the start, and not learned. Going k positions on turns each pair of waves by an angle of its own."""
 
     table_LD: Tensor
 
     def __init__(self, max_length: int, dim: int) -> None:
         super().__init__(max_length, dim)
-        self.register_buffer("table_LD", sinusoids(max_length, dim), persistent=False)
+        table_LD = sinusoids(torch.arange(max_length), dim, torch.get_default_dtype())
+        self.register_buffer("table_LD", table_LD, persistent=False)
 
     def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
         return from_start(self.table_LD, x_BLD, context)
@@ -77,14 +78,6 @@ def from_start(table_LD: Tensor, x_BLD: Tensor, context: SequenceContext) -> Ten
     if context.packing is not None:
         return x_BLD + table_LD.index_select(0, context.packing.columns_N)
     return x_BLD + table_LD[: x_BLD.shape[1]]
-
-
-def sinusoids(length: int, dim: int, base: float = 10_000.0) -> Tensor:
-    """[L, D]: sine and cosine take turns; an odd width leaves the last sine alone."""
-    frequencies_J = base ** -(torch.arange(0, dim, 2, dtype=torch.float64) / dim)
-    angles_LJ = torch.arange(length)[:, None] * frequencies_J
-    waves_LD = torch.stack([angles_LJ.sin(), angles_LJ.cos()], dim=-1).flatten(1)[:, :dim]
-    return waves_LD.to(torch.get_default_dtype())
 
 
 POSITIONS: dict[PositionKind, type[Positions]] = {

@@ -24,6 +24,14 @@ def merge_heads(x_BHLK: Tensor) -> Tensor:
     return x_BHLK.transpose(1, 2).flatten(-2)
 
 
+def read_beyond(scores_BHNS: Tensor, v_BHLK: Tensor, own_v_BHNK: Tensor, valid_BL: Tensor) -> Tensor:
+    """[B, N, H * K]: what each of N targets behind a row reads of the row and, the last of S, of itself."""
+    unreadable_BS = ~F.pad(valid_BL, (0, 1), value=True)
+    weights_BHNS = scores_BHNS.masked_fill(unreadable_BS[:, None, None], float("-inf")).softmax(dim=-1)
+    weights_BHNL, own_weight_BHN1 = weights_BHNS.split([v_BHLK.shape[2], 1], dim=-1)
+    return merge_heads(weights_BHNL @ v_BHLK + own_weight_BHN1 * own_v_BHNK)
+
+
 class SoftmaxAttention(Mixer):
     """Causal attention takes the fused kernel without a mask: O(L) memory, no score is ever stored."""
 
@@ -39,7 +47,7 @@ class SoftmaxAttention(Mixer):
             q, k, v = self.to_qkv(x_BLD).unflatten(-1, (3, self.num_heads, -1)).unbind(1)
             q, k = self.placed(q, k, context)
             return self.to_out(packed_attention(q, k, v, context.packing).flatten(1))
-        q, k, v = (split_heads(part, self.num_heads) for part in self.to_qkv(x_BLD).chunk(3, dim=-1))
+        q, k, v = self._parts(x_BLD)
         q, k = self.placed(q, k, context)
         if context.causal:
             mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
@@ -67,15 +75,11 @@ class SoftmaxAttention(Mixer):
 
     def beyond(self, x_BLD: Tensor, context: SequenceContext, targets_BND: Tensor) -> Tensor:
         """Keys and values of a row are made once, whatever the number of targets."""
-        q_BHNK, own_k_BHNK, own_v_BHNK = (split_heads(part, self.num_heads) for part in self._parts(targets_BND))
-        _, k_BHLK, v_BHLK = (split_heads(part, self.num_heads) for part in self._parts(x_BLD))
+        (q_BHNK, own_k_BHNK, own_v_BHNK), (_, k_BHLK, v_BHLK) = self._parts(targets_BND), self._parts(x_BLD)
         own_BHN1 = (q_BHNK * own_k_BHNK).sum(dim=-1, keepdim=True)
         placed_q, placed_k = self.placed_beyond(q_BHNK, k_BHLK, context)
-        unreadable_B11L = ~context.valid_BL(x_BLD.shape[1])[:, None, None]
-        scores_BHNL = (placed_q @ placed_k.mT).masked_fill(unreadable_B11L, float("-inf"))
-        scores = torch.cat([scores_BHNL, own_BHN1], dim=-1) * q_BHNK.shape[-1] ** -0.5
-        weights_BHNL, own_weight_BHN1 = scores.softmax(dim=-1).split([x_BLD.shape[1], 1], dim=-1)
-        return self.to_out(merge_heads(weights_BHNL @ v_BHLK + own_weight_BHN1 * own_v_BHNK))
+        scores_BHNS = torch.cat([placed_q @ placed_k.mT, own_BHN1], dim=-1) * q_BHNK.shape[-1] ** -0.5
+        return self.to_out(read_beyond(scores_BHNS, v_BHLK, own_v_BHNK, context.valid_BL(x_BLD.shape[1])))
 
     def placed_beyond(self, q_BHNK: Tensor, k_BHLK: Tensor, context: SequenceContext) -> tuple[Tensor, Tensor]:
         """Queries that all stand just behind their row, and the row's keys."""
@@ -83,7 +87,7 @@ class SoftmaxAttention(Mixer):
 
     def begin(self, x_BLD: Tensor, context: SequenceContext, *, room: int) -> KeyValues:
         """What is kept of the rows, with room for so many positions each: keys as queries meet them, and values."""
-        q_BHLK, k_BHLK, v_BHLK = (split_heads(part, self.num_heads) for part in self._parts(x_BLD))
+        q_BHLK, k_BHLK, v_BHLK = self._parts(x_BLD)
         return KeyValues.of(self.placed(q_BHLK, k_BHLK, context)[1], v_BHLK, room=room)
 
     def step(self, x_BD: Tensor, kept: KeyValues, newest: Newest) -> Tensor:
@@ -100,7 +104,8 @@ class SoftmaxAttention(Mixer):
         return qkv_3BHK
 
     def _parts(self, x_BLD: Tensor) -> tuple[Tensor, ...]:
-        return self.to_qkv(x_BLD).chunk(3, dim=-1)
+        """Queries, keys and values, [B, H, L, K] each."""
+        return split_heads(self.to_qkv(x_BLD), 3 * self.num_heads).chunk(3, dim=1)
 
 
 class SoftmaxConfig(HeadsSection):

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recsys.nn.context import SequenceContext
-from recsys.nn.mixers.attention import merge_heads, split_heads
+from recsys.nn.mixers.attention import merge_heads, read_beyond, split_heads
 from recsys.nn.mixers.mixer import PaddedMixer
 
 
@@ -86,7 +86,7 @@ class BiasedAttention(PaddedMixer):
         """One query a row."""
         query_DD, rest_2DD = self.to_qkv.weight.split([x_BLD.shape[-1], 2 * x_BLD.shape[-1]])
         q_BH1K = split_heads(F.linear(context.last(x_BLD)[:, None], query_DD), self.num_heads)
-        k_BHLK, v_BHLK = (split_heads(part, self.num_heads) for part in F.linear(x_BLD, rest_2DD).chunk(2, dim=-1))
+        k_BHLK, v_BHLK = split_heads(F.linear(x_BLD, rest_2DD), 2 * self.num_heads).chunk(2, dim=1)
         pairs, valid_BL = Pairs.of_last(context, x_BLD.shape[1]), context.valid_BL(x_BLD.shape[1])
         return self._attended(q_BH1K, k_BHLK, v_BHLK, pairs, valid_BL[:, None]).squeeze(1)
 
@@ -96,19 +96,16 @@ class BiasedAttention(PaddedMixer):
         (q_BHNK, own_k_BHNK, own_v_BHNK), (_, k_BHLK, v_BHLK) = self._parts(targets_BND), self._parts(x_BLD)
         own_BHN1 = (q_BHNK * own_k_BHNK).sum(dim=-1, keepdim=True)
         scores_BHNS = torch.cat([q_BHNK @ k_BHLK.mT, own_BHN1], dim=-1) * q_BHNK.shape[-1] ** -0.5
-        unreadable_BS = ~F.pad(context.valid_BL(length), (0, 1), value=True)
         scores_BHNS = scores_BHNS + self.bias(q_BHNK, Pairs.beyond(context, length))
-        weights_BHNS = scores_BHNS.masked_fill(unreadable_BS[:, None, None], float("-inf")).softmax(dim=-1)
-        weights_BHNL, own_weight_BHN1 = weights_BHNS.split([length, 1], dim=-1)
-        return self.to_out(merge_heads(weights_BHNL @ v_BHLK + own_weight_BHN1 * own_v_BHNK))
+        return self.to_out(read_beyond(scores_BHNS, v_BHLK, own_v_BHNK, context.valid_BL(length)))
 
     def _attended(self, q: Tensor, k: Tensor, v: Tensor, pairs: Pairs, readable_BLS: Tensor) -> Tensor:
         bias_BHLS = self.bias(q, pairs).masked_fill(~readable_BLS[:, None], float("-inf"))
         return self.to_out(merge_heads(F.scaled_dot_product_attention(q, k, v, attn_mask=bias_BHLS)))
 
-    def _parts(self, x_BLD: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        q_BHLK, k_BHLK, v_BHLK = (split_heads(part, self.num_heads) for part in self.to_qkv(x_BLD).chunk(3, dim=-1))
-        return q_BHLK, k_BHLK, v_BHLK
+    def _parts(self, x_BLD: Tensor) -> tuple[Tensor, ...]:
+        """Queries, keys and values, [B, H, L, K] each."""
+        return split_heads(self.to_qkv(x_BLD), 3 * self.num_heads).chunk(3, dim=1)
 
 
 def looked_up(index_BLS: Tensor, table_RH: Tensor) -> Tensor:

@@ -30,11 +30,11 @@ class CausalCnn(PaddedMixer):
 
     def last(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
         """What the last click reads, no more: O(k D^2) a row."""
-        behind_W = torch.arange(self.reach, -1, -self.conv.dilation[0], device=x_BLD.device)
-        places_BW = context.lengths_B[:, None] - 1 - behind_W
-        rows_B1 = torch.arange(len(x_BLD), device=x_BLD.device)[:, None]
-        read_BWD = x_BLD[rows_B1, places_BW.clamp(min=0)] * (places_BW >= 0)[..., None]
-        return F.glu(F.conv1d(read_BWD.mT, self.conv.weight, self.conv.bias), dim=1).squeeze(-1)
+        steps_W = torch.arange(self.reach, -1, -self.conv.dilation[0], device=x_BLD.device)
+        read_BWD, is_there_BW = context.before_last(x_BLD, steps_W)
+        return F.glu(F.conv1d((read_BWD * is_there_BW[..., None]).mT, self.conv.weight, self.conv.bias), dim=1).squeeze(
+            -1
+        )
 
 
 class CausalCnnConfig(MixerSection):

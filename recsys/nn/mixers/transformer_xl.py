@@ -16,8 +16,7 @@ from recsys.nn.mixers.cache import KeyValues, Newest
 from recsys.nn.mixers.mixer import PaddedMixer
 from recsys.nn.mixers.mixer_config import HeadsSection
 from recsys.nn.shape import SequenceShape
-
-BASE = 10_000.0
+from recsys.nn.sinusoids import sinusoids
 
 
 def rel_shift(x_LR: Tensor) -> Tensor:
@@ -28,23 +27,6 @@ def rel_shift(x_LR: Tensor) -> Tensor:
     """
     length, width = x_LR.shape[-2:]
     return F.pad(x_LR, (1, 0)).flatten(-2)[..., length:].unflatten(-1, (length, width))
-
-
-class Sinusoids(nn.Module):
-    """r_d: sines and cosines of a distance, at D / 2 frequencies."""
-
-    frequencies_J: Tensor
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.dim = dim
-        frequencies_J = BASE ** -(torch.arange(0, dim, 2) / dim)
-        self.register_buffer("frequencies_J", frequencies_J, persistent=False)
-
-    def forward(self, distances_R: Tensor) -> Tensor:
-        """[R] -> [R, D]"""
-        angles_RJ = distances_R[:, None] * self.frequencies_J
-        return torch.cat([angles_RJ.sin(), angles_RJ.cos()], dim=-1)[:, : self.dim]
 
 
 class TransformerXl(PaddedMixer):
@@ -60,7 +42,6 @@ class TransformerXl(PaddedMixer):
         self.num_heads, self.memory = num_heads, memory
         self.to_q = nn.Linear(dim, dim, bias=False)
         self.to_kv = nn.Linear(dim, 2 * dim, bias=False)
-        self.sinusoids = Sinusoids(dim)
         self.to_r = nn.Linear(dim, dim, bias=False)
         self.u_HK = nn.Parameter(torch.zeros(num_heads, dim // num_heads))
         self.v_HK = nn.Parameter(torch.zeros(num_heads, dim // num_heads))
@@ -121,7 +102,9 @@ class TransformerXl(PaddedMixer):
         return split_heads(k_BSD, self.num_heads), split_heads(v_BSD, self.num_heads)
 
     def _r_HRK(self, distances_R: Tensor) -> Tensor:
-        return self.to_r(self.sinusoids(distances_R)).unflatten(-1, (self.num_heads, -1)).transpose(0, 1)
+        weight_DD = self.to_r.weight
+        r_RD = self.to_r(sinusoids(distances_R, weight_DD.shape[1], weight_DD.dtype))
+        return r_RD.unflatten(-1, (self.num_heads, -1)).transpose(0, 1)
 
     def _heads(self, x_BD: Tensor) -> Tensor:
         return x_BD.unflatten(-1, (self.num_heads, -1))

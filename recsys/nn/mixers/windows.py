@@ -92,10 +92,9 @@ class WindowAttention(PaddedMixer):
     def last(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
         """What the last click reads, no more: O(W D^2) a row. Nothing real stands behind it."""
         distances_S = torch.arange(min(self.reach, x_BLD.shape[1] - 1), -1, -1, device=x_BLD.device)
-        places_BS = context.lengths_B[:, None] - 1 - distances_S
-        read_BSD = x_BLD[torch.arange(len(x_BLD), device=x_BLD.device)[:, None], places_BS.clamp(min=0)]
+        read_BSD, is_there_BS = context.before_last(x_BLD, distances_S)
         query_DD, rest_ED = self.to_qkv.weight.split([x_BLD.shape[-1], 2 * x_BLD.shape[-1]])
-        mask = self.mask(distances_S[None], (places_BS >= 0)[:, None])
+        mask = self.mask(distances_S[None], is_there_BS[:, None])
         return self._attended(F.linear(read_BSD[:, -1:], query_DD), F.linear(read_BSD, rest_ED), mask).squeeze(1)
 
     def _attended(self, q_NWD: Tensor, kv_NSE: Tensor, mask_NHWS: Tensor) -> Tensor:

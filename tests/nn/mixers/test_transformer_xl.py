@@ -10,6 +10,7 @@ from recsys.nn.mixers.attention import SoftmaxAttention, merge_heads, split_head
 from recsys.nn.mixers.transformer_xl import TransformerXl, TransformerXlConfig, rel_shift
 from recsys.nn.segments import encode_segment
 from recsys.nn.shape import SequenceShape
+from recsys.nn.sinusoids import sinusoids
 
 LENGTH, DIM, HEADS = 9, 8, 2
 LENGTHS = torch.tensor([1, 4, LENGTH, 0, 5])
@@ -56,7 +57,11 @@ def test_scores_are_the_formula_written_out(context):
     xl, x_BLD = mixer(), events()
     q, (k, v) = split_heads(xl.to_q(x_BLD), HEADS), xl._keys_values(context.with_memory(x_BLD))
     distances_LS = context.distances_LS(LENGTH)
-    r_HLSK = xl.to_r(xl.sinusoids(distances_LS.flatten())).view(*distances_LS.shape, HEADS, -1).permute(2, 0, 1, 3)
+    r_HLSK = (
+        xl.to_r(sinusoids(distances_LS.flatten(), DIM, torch.float64))
+        .view(*distances_LS.shape, HEADS, -1)
+        .permute(2, 0, 1, 3)
+    )
     u, position = xl.u_HK[:, None], xl.v_HK[:, None]
     scores = (q + u) @ k.mT + torch.einsum("bhlk,hlsk->bhls", q + position, r_HLSK)
     readable = torch.zeros(len(LENGTHS), LENGTH, distances_LS.shape[1], dtype=torch.bool)
