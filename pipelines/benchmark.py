@@ -104,7 +104,7 @@ def click(
     source: Annotated[str, typer.Argument(metavar="CONFIG|BUNDLE", help="A configuration, or a bundle's directory.")],
     out: Annotated[Path, typer.Option(help="The directory of benchmark/click.json.")] = Path(),
 ) -> None:
-    """One more click of a user: as a step of what was kept of the others, and as a pass over the whole history."""
+    """One more click of a user, and of 32 at once: a step of what was kept, beside a pass over the whole history."""
     from recsys.benchmark.incremental import measure_clicks
 
     show(measure_clicks(_bundle(source), out))

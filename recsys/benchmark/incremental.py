@@ -15,15 +15,17 @@ from recsys.benchmark.results import Measurement, Setting
 from recsys.bundle.opened import open_bundle
 from recsys.model.retriever import Retriever
 from recsys.model.user_state import UserStates
+from recsys.section import Section
 
+USERS = (1, 32)
 WARM_UP = 3
 CLICKS = 10
 
 
-class IncrementalBenchmark(Measurement):
-    """Medians, of one user whose history is about `length` clicks long, on one thread."""
+class ClickPoint(Section):
+    """Medians, of so many users who click at once."""
 
-    length: int
+    users: int
     step_seconds: float
     pass_seconds: float
 
@@ -31,10 +33,21 @@ class IncrementalBenchmark(Measurement):
     def speedup(self) -> float:
         return self.pass_seconds / self.step_seconds
 
+    def row(self) -> tuple[str, str]:
+        step_ms, pass_ms = 1e3 * self.step_seconds, 1e3 * self.pass_seconds
+        return f"users: {self.users}", f"{step_ms:.3f} ms, the whole history {pass_ms:.3f} ms ({self.speedup:.1f} x)"
+
+
+class IncrementalBenchmark(Measurement):
+    """Of users whose histories are about `length` clicks long, on one thread."""
+
+    length: int
+    points: tuple[ClickPoint, ...]
+
     def rows(self) -> list[tuple[str, str]]:
         return [
-            ("one more click", f"{1e3 * self.step_seconds:.3f} ms, at {self.length:,} clicks"),
-            ("the whole history", f"{1e3 * self.pass_seconds:.3f} ms ({self.speedup:.1f} times)"),
+            ("one more click", f"at {self.length:,} clicks"),
+            *(point.row() for point in self.points),
             *super().rows(),
         ]
 
@@ -45,35 +58,37 @@ def measure_clicks(bundle: Path, out: Path) -> Measured:
     return Measured(found, found.write(out, "click"))
 
 
-@torch.inference_mode()
 def benchmark_steps(retriever: Retriever, *, rounds: int = 20) -> IncrementalBenchmark:
-    """In each round a user's last clicks up to `max_length`, one by one: as steps, then as passes over each longer
-    history, so that a slow moment of the machine hits both. Histories are drawn at random.
-
-    The retriever should be in evaluation mode.
-    """
-    meter, threads, length = LoadMeter(), torch.get_num_threads(), retriever.config.max_length
+    """The retriever should be in evaluation mode."""
+    meter, threads = LoadMeter(), torch.get_num_threads()
     torch.set_num_threads(1)
-    lengths, generator = range(max(1, length - CLICKS) + 1, length + 1), torch.Generator().manual_seed(0)
-    steps, passes = [], []
-    for number in range(WARM_UP + rounds):
-        history = torch.randint(1, retriever.shape.num_items + 1, (1, length), generator=generator)
-        users = UserStates.begin(retriever, history, torch.tensor([lengths[0] - 1]))
-        longer = [(history[:, :until], torch.tensor([until])) for until in lengths]
-        step_seconds = [_seconds(partial(users.step, clicks[:, -1])) for clicks, _ in longer]
-        pass_seconds = [_seconds(partial(retriever.user_vectors, *each)) for each in longer]
-        if number >= WARM_UP:
-            steps += step_seconds
-            passes += pass_seconds
+    points = tuple(_point(retriever, num_users, rounds) for num_users in USERS)
     torch.set_num_threads(threads)
     return IncrementalBenchmark(
         setting=Setting.here("cpu, 1 thread"),
         load=meter.load(),
         peak_mb=None,
-        length=length,
-        step_seconds=median(steps),
-        pass_seconds=median(passes),
+        length=retriever.config.max_length,
+        points=points,
     )
+
+
+@torch.inference_mode()
+def _point(retriever: Retriever, num_users: int, rounds: int) -> ClickPoint:
+    """In each round the users' last clicks up to `max_length`, one by one: as steps, then as passes over each longer
+    history, so that a slow moment of the machine hits both. Histories are drawn at random."""
+    length, generator = retriever.config.max_length, torch.Generator().manual_seed(0)
+    lengths, steps, passes = range(max(1, length - CLICKS) + 1, length + 1), [], []
+    for number in range(WARM_UP + rounds):
+        histories = torch.randint(1, retriever.shape.num_items + 1, (num_users, length), generator=generator)
+        users = UserStates.begin(retriever, histories, torch.full((num_users,), lengths[0] - 1))
+        longer = [(histories[:, :until], torch.full((num_users,), until)) for until in lengths]
+        step_seconds = [_seconds(partial(users.step, clicks[:, -1])) for clicks, _ in longer]
+        pass_seconds = [_seconds(partial(retriever.user_vectors, *each)) for each in longer]
+        if number >= WARM_UP:
+            steps += step_seconds
+            passes += pass_seconds
+    return ClickPoint(users=num_users, step_seconds=median(steps), pass_seconds=median(passes))
 
 
 def _seconds(run: Callable[[], Tensor]) -> float:

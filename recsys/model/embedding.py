@@ -91,7 +91,7 @@ class ItemTower(nn.Module):
             vectors_ND = vectors_ND * (torch.rand(len(flat_N), 1, device=flat_N.device) >= hidden_share)
         for feature in self.features:
             vectors_ND = vectors_ND + feature(flat_N)
-        return (vectors_ND * (flat_N != PADDING)[:, None]).unflatten(0, items.shape)
+        return (vectors_ND * (flat_N != PADDING).unsqueeze(1)).view(*items.shape, vectors_ND.shape[-1])
 
     def table(self) -> Tensor:
         """[V + 1, D]: every item at once."""

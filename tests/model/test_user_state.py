@@ -99,4 +99,6 @@ def test_a_retriever_that_reads_more_than_items_is_refused(config):
 def test_the_benchmark_tells_of_both_ways():
     measured = benchmark_steps(retriever(*CONFIGS[2]), rounds=1)
     assert measured.length == MAX_LENGTH
-    assert measured.speedup == measured.pass_seconds / measured.step_seconds > 0
+    assert [point.users for point in measured.points] == [1, 32]
+    for point in measured.points:
+        assert point.speedup == point.pass_seconds / point.step_seconds > 0

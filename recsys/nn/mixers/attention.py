@@ -96,7 +96,8 @@ class SoftmaxAttention(Mixer):
         qkv_3BHK = self.placed_newest(qkv_3BHK, kept, newest)
         k_BHSK, v_BHSK = kept.append(qkv_3BHK[1:], newest)
         readable_B11S = None if newest.readable_BS is None else newest.readable_BS[:, None, None]
-        mixed_BH1K = F.scaled_dot_product_attention(qkv_3BHK[0][:, :, None], k_BHSK, v_BHSK, attn_mask=readable_B11S)
+        q_BH1K = qkv_3BHK[0].unsqueeze(2)
+        mixed_BH1K = F.scaled_dot_product_attention(q_BH1K, k_BHSK, v_BHSK, attn_mask=readable_B11S)
         return self.to_out(mixed_BH1K.flatten(1))
 
     def placed_newest(self, qkv_3BHK: Tensor, kept: KeyValues, newest: Newest) -> Tensor:

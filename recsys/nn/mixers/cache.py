@@ -68,11 +68,11 @@ class KeyValues:
     def append(self, kv_2BHK: Tensor, newest: Newest) -> tuple[Tensor, Tensor]:
         """All keys and values, [B, H, S, K], after the newest ones are written to their places."""
         if newest.readable_BS is None:
-            self.kept_2BHLK[:, :, :, newest.last_place] = kv_2BHK
+            self.kept_2BHLK.select(3, newest.last_place).copy_(kv_2BHK)
         else:
             rows_B = torch.arange(len(newest.places_B), device=newest.places_B.device)
             self.kept_2BHLK[:, rows_B, :, newest.places_B] = kv_2BHK.transpose(0, 1)
-        k_BHSK, v_BHSK = self.kept_2BHLK[:, :, :, : newest.num_positions].unbind()
+        k_BHSK, v_BHSK = self.kept_2BHLK.narrow(3, 0, newest.num_positions).unbind()
         return k_BHSK, v_BHSK
 
     def rows(self, rows_R: Tensor) -> "KeyValues":
