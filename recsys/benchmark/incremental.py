@@ -13,6 +13,7 @@ from recsys.benchmark.commands import Measured
 from recsys.benchmark.machine import LoadMeter
 from recsys.benchmark.results import Measurement, Setting
 from recsys.bundle.opened import open_bundle
+from recsys.errors import ConfigError
 from recsys.model.retriever import Retriever
 from recsys.model.user_state import UserStates
 from recsys.section import Section
@@ -59,7 +60,12 @@ def measure_clicks(bundle: Path, out: Path) -> Measured:
 
 
 def benchmark_steps(retriever: Retriever, *, rounds: int = 20) -> IncrementalBenchmark:
-    """The retriever should be in evaluation mode."""
+    """The retriever should be in evaluation mode, and read more than one click."""
+    if retriever.config.max_length == 1:
+        raise ConfigError(
+            "model.max_length is 1: a user of one click has no room for another, which is then read alone; benchmark "
+            "a retriever that reads more"
+        )
     meter, threads = LoadMeter(), torch.get_num_threads()
     torch.set_num_threads(1)
     points = tuple(_point(retriever, num_users, rounds) for num_users in USERS)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from statistics import mean
 
+from recsys.benchmark.machine import Load
 from recsys.benchmark.mixer_step import StepPoint
 from recsys.benchmark.results import Measurement
 from recsys.section import Section
@@ -13,6 +14,8 @@ class MixerTraining(Section):
     seed: int
     minutes: float
     """As many as it was given."""
+    load: Load = Load(others=None)
+    """Of the machine meanwhile; unknown where something else than a benchmark trained it."""
     outcome: TrainingOutcome | None = None
     fault: str | None = None
     """Why there is no outcome."""

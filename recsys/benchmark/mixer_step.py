@@ -116,7 +116,8 @@ def _step_of(encoder: Encoder, plan: StepPlan, *, rows: int, length: int) -> Cal
     wanted = torch.randn(rows, length, plan.model.dim, device=device)
     times = torch.randint(1, MICROSECONDS_BETWEEN, (rows, length + 1), device=device).cumsum(dim=1)
     lengths = torch.full((rows,), length, device=device)
-    context = SequenceContext(lengths, times_BL=times[:, :-1], asked_BL=times[:, 1:])
+    causal = plan.model.target.is_causal
+    context = SequenceContext(lengths, times_BL=times[:, :-1], asked_BL=times[:, 1:], causal=causal)
 
     def step() -> None:
         with torch.autocast(plan.device, torch.bfloat16, enabled=plan.precision == "bf16-mixed"):

@@ -15,6 +15,7 @@ from pathlib import Path
 from recsys.benchmark.machine import Load, LoadMeter
 from recsys.benchmark.mixer_results import MixerResult, MixersBenchmark, MixerTraining
 from recsys.benchmark.mixer_step import StepPlan, StepPoint
+from recsys.benchmark.mixer_training import trained_here
 from recsys.benchmark.mixers_plot import mixers_plot
 from recsys.benchmark.results import Setting
 from recsys.durable import write_bytes, write_json
@@ -24,7 +25,6 @@ from recsys.nn.encoder import Encoder
 from recsys.section import Section
 from recsys.stages.prepare import prepare
 from recsys.stages.session import Session
-from recsys.stages.train import train
 from recsys.training.config import TrainingConfig
 from recsys.training.hardware import choose_hardware
 
@@ -63,7 +63,12 @@ class MeasuredMixers:
 
 class KeptStep(Section):
     plan: StepPlan
+    setting: Setting
     point: StepPoint
+
+
+FREE = {"mixer", "positions", "feedforward", "residual", "norm", "depth", "layer_drop"}
+"""Keys of `model` in which configurations may differ: what a block is."""
 
 
 def measure_mixers(variants: Sequence[Variant], wanted: Wanted, *, tell: Callable[[str], None]) -> MeasuredMixers:
@@ -79,7 +84,13 @@ def measure_mixers(variants: Sequence[Variant], wanted: Wanted, *, tell: Callabl
         ]
     found = MixersBenchmark(
         setting=Setting.here(str(hardware)),
-        load=Load.worst([meter.load(), *(point.load for points in steps for point in points)]),
+        load=Load.worst(
+            [
+                meter.load(),
+                *(step.load for points in steps for step in points),
+                *(training.load for done in trainings for training in done),
+            ]
+        ),
         peak_mb=None,
         dim=variants[0].model.dim,
         num_blocks=variants[0].model.num_blocks,
@@ -98,10 +109,19 @@ def _require_comparable(variants: Sequence[Variant]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigError(f"two configurations are called {twice[0]}: name each file otherwise")
-    sizes = {(variant.model.dim, variant.model.num_blocks) for variant in variants}
-    if len(sizes) > 1:
-        told = ", ".join(f"{dim} x {blocks}" for dim, blocks in sorted(sizes))
-        raise ConfigError(f"mixers are compared in encoders of one size, and model.dim x model.num_blocks are {told}")
+    first, *others = map(_shared_keys, variants)
+    for variant, keys in zip(variants[1:], others, strict=True):
+        differing = sorted(key for key in first.keys() | keys.keys() if first.get(key) != keys.get(key))
+        if differing:
+            raise ConfigError(
+                f"mixers are compared in one encoder, trained in one way, and {names[0]} and {variant.name} differ in "
+                f"{', '.join(differing)}; set each alike in both (model.{', model.'.join(sorted(FREE))} may differ)"
+            )
+
+
+def _shared_keys(variant: Variant) -> dict[str, object]:
+    model, training = variant.model.model_dump(mode="json", exclude=FREE), variant.training.model_dump(mode="json")
+    return {f"model.{key}": model[key] for key in model} | {f"training.{key}": training[key] for key in training}
 
 
 def _counted(variants: Sequence[Variant]) -> "enumerate[Variant]":
@@ -123,6 +143,7 @@ def _result(variant: Variant, steps: tuple[StepPoint, ...], trainings: tuple[Mix
 def _steps(variant: Variant, wanted: Wanted, which: str, tell: Callable[[str], None]) -> tuple[StepPoint, ...]:
     """At each length."""
     hardware, points = choose_hardware(variant.training), []
+    setting = Setting.here(str(hardware))
     for length in wanted.lengths:
         plan = StepPlan(
             model=variant.model,
@@ -133,25 +154,25 @@ def _steps(variant: Variant, wanted: Wanted, which: str, tell: Callable[[str], N
             threads=hardware.threads,
             seconds=wanted.step_seconds,
         )
-        point = _kept_or_measured(plan, wanted.out / "steps" / f"{variant.name}-{length}.json", tell)
+        point = _kept_or_measured(plan, setting, wanted.out / "steps" / f"{variant.name}-{length}.json", tell)
         found = point.fault or f"{point.milliseconds_text} ms, {point.memory_text} MB"
         tell(f"{variant.name} {which}, {point.rows:,} x {length:,} clicks: {found}")
         points.append(point)
     return tuple(points)
 
 
-def _kept_or_measured(plan: StepPlan, file: Path, tell: Callable[[str], None]) -> StepPoint:
-    """What went wrong is tried again."""
+def _kept_or_measured(plan: StepPlan, setting: Setting, file: Path, tell: Callable[[str], None]) -> StepPoint:
+    """What went wrong is tried again, and what was measured on another machine."""
     if file.exists():
         kept = KeptStep.read(file, remedy="delete it, and measure again")
-        if kept.plan == plan:
+        if (kept.plan, kept.setting) == (plan, setting):
             tell(f"measured before: {file}")
             return kept.point
     meter = LoadMeter()
     point = measured_alone(plan)
     point = point.model_copy(update={"load": meter.load()})
     if not point.has_failed:
-        write_json(file, KeptStep(plan=plan, point=point).model_dump(mode="json"))
+        write_json(file, KeptStep(plan=plan, setting=setting, point=point).model_dump(mode="json"))
     return point
 
 
@@ -188,7 +209,8 @@ def _trained(variant: Variant, wanted: Wanted, seed: int) -> MixerTraining:
     try:
         with variant.opened(changes) as session:
             prepare(session)
-            return MixerTraining(seed=seed, minutes=wanted.minutes, outcome=train(session).outcome)
+            outcome, load = trained_here(session, Setting.here(str(choose_hardware(variant.training))))
+            return MixerTraining(seed=seed, minutes=wanted.minutes, load=load, outcome=outcome)
     except (ConfigError, DataError, StaleError, BusyError, DiskError):
         raise
     except (UserError, RuntimeError, MemoryError) as error:

@@ -23,6 +23,10 @@ class Setting(Section):
         name = torch.cuda.get_device_name() if hardware.startswith("cuda") else processor()
         return cls(hardware=hardware, processor=name, torch=torch.__version__)
 
+    @property
+    def line(self) -> str:
+        return f"{self.hardware}; {self.processor}; torch {self.torch}"
+
 
 class Matmul(Section):
     """Useful FLOP of the matrix products, against products of the same shapes alone. FLOP/s."""
@@ -54,7 +58,7 @@ class Measurement(Section):
     def rows(self) -> list[tuple[str, str]]:
         """Name and value of what the table shows, the common part."""
         return [
-            ("on", f"{self.setting.hardware}; {self.setting.processor}; torch {self.setting.torch}"),
+            ("on", self.setting.line),
             ("quiet", self.load.line()),
         ]
 

@@ -28,8 +28,8 @@ class RetrieverConfig(EncoderConfig):
     """Share of clicks of which the model reads the item's features alone, while training. Where items have no features,
     such a click is there, and tells nothing."""
     positions: PositionKind = "none"
-    """Learned and added to each click, counted from the window's `start` or its `end`; or `none`, which leaves order to
-    the mixer."""
+    """Added to each click: learned ones, counted from the window's `start` or its `end`, or `sinusoidal` ones from the
+    start; or `none`, which leaves order to the mixer."""
     gaps: SpansConfig = NoSpansConfig()
     """What a click tells of the time since the click before it."""
     calendar: CalendarConfig = NoCalendarConfig()

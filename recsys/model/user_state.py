@@ -21,23 +21,23 @@ class UserStates:
     """`vectors_BD` is what `retriever.user_vectors` says of each user's clicks so far; zero where there are none.
 
     Who has L clicks is read anew with each further one, as the last L of them: the oldest is then forgotten, every
-    place moves, and nothing that was kept still holds. The retriever should be in evaluation mode, and stay as it is.
+    place moves, and nothing that was kept still holds. The retriever should stay as it is.
     """
 
     vectors_BD: Tensor
 
     def __init__(self, retriever: Retriever, recent_BL: Tensor, lengths_B: Tensor) -> None:
-        self._retriever, self._plain = retriever, plain(retriever)
+        self._plain = plain(retriever)
         self._encoder = IncrementalEncoder(retriever.encoder, max_length=retriever.config.max_length)
         self._recent_BL = recent_BL
         self._arrived: list[Tensor] = []
         self._grow_on(torch.arange(len(lengths_B), device=lengths_B.device))
         self._sliding_R = self._growing_R[:0]
         context = SequenceContext(lengths_B)
-        x_BLD = retriever.embed(retriever.clicked(recent_BL[:, : max(1, int(lengths_B.max()))]), context)
-        hidden_BD, state = self._encoder.begin(x_BLD, context)
+        clicks_BL = recent_BL[:, : max([1, *lengths_B.tolist()])]
+        hidden_BD, state = self._encoder.begin(self._plain.embed(self._plain.clicked(clicks_BL), context), context)
         self._state: EncoderState | None = state
-        self.vectors_BD = retriever.score.user(hidden_BD).masked_fill((lengths_B == 0)[:, None], 0.0)
+        self.vectors_BD = self._plain.score.user(hidden_BD).masked_fill((lengths_B == 0)[:, None], 0.0)
 
     @classmethod
     @torch.inference_mode()
@@ -53,6 +53,8 @@ class UserStates:
     @torch.inference_mode()
     def step(self, items_B: Tensor) -> Tensor:
         """[B, D]: `vectors_BD` after one more click of each user."""
+        if not len(items_B):
+            return self.vectors_BD
         if self._state is not None and self._state.is_full:
             self._slide_from_now_on(self._state)
         if not len(self._sliding_R):
@@ -76,7 +78,7 @@ class UserStates:
     def _slid(self, items_R: Tensor) -> Tensor:
         recent_RL = torch.cat([self._recent_BL[self._sliding_R, 1:], items_R.long()[:, None]], dim=1)
         self._recent_BL[self._sliding_R] = recent_RL
-        return self._retriever.user_vectors(recent_RL, torch.full_like(self._sliding_R, recent_RL.shape[1]))
+        return self._plain.user_vectors(recent_RL, torch.full_like(self._sliding_R, recent_RL.shape[1]))
 
     def _slide_from_now_on(self, state: EncoderState) -> None:
         """Whoever has no room for another click leaves the state, and the others' is copied."""

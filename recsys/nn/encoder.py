@@ -35,7 +35,7 @@ class EncoderConfig(Section):
     """How the stream goes through the blocks: a `stack` of them, one `shared` by all layers, `dense` layers that read
     all before them, or `reversible` ones whose activations training does not keep."""
     layer_drop: float = Field(default=0.0, ge=0.0, lt=1.0)
-    """Share of layers left out of a training step, drawn anew for each batch; no weight of such a layer gets a gradient
+    """Share of layers left out of a training step, drawn anew for each batch; no weight of such a block gets a gradient
     then."""
 
     @model_validator(mode="before")

@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -59,7 +59,11 @@ def in_chunks(network: Callable[[Tensor], Tensor], x: Tensor, num_chunks: int) -
     if num_chunks == 1:
         return network(x)
     pieces = x.flatten(0, -2).chunk(num_chunks)
-    return torch.cat([checkpoint(network, piece, use_reentrant=False) for piece in pieces]).view_as(x)
+    if not torch.is_grad_enabled():
+        return torch.cat([network(piece) for piece in pieces]).view_as(x)
+    # nothing in it is drawn at random
+    made = [checkpoint(network, piece, use_reentrant=False, preserve_rng_state=False) for piece in pieces]
+    return torch.cat(made).view_as(x)
 
 
 PLAIN: dict[str, Activation] = {"relu": F.relu, "gelu": F.gelu, "leaky_relu": F.leaky_relu}
@@ -69,7 +73,7 @@ GATED: dict[str, Activation] = {"glu": torch.sigmoid, "reglu": F.relu, "geglu": 
 class FeedForwardConfig(Section):
     kind: Literal["relu", "gelu", "leaky_relu", "glu", "reglu", "geglu", "swiglu", "none"] = "swiglu"
     """Plain with the named activation, or gated by it; `none` leaves this branch out of the block, as HSTU does."""
-    expansion: PositiveFloat = 4.0
+    expansion: float = Field(default=4.0, gt=0.0, allow_inf_nan=False)
     """Hidden width as a multiple of the model's width."""
     chunks: PositiveInt = 1
     """In how many pieces of the positions it is computed. More than one saves memory in training, and costs a second

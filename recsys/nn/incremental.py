@@ -47,7 +47,7 @@ class EncoderState:
     @classmethod
     def of(cls, kept: Sequence[KeyValues], lengths_B: Tensor, room: int) -> "EncoderState":
         lengths = lengths_B.tolist()
-        return cls(tuple(kept), lengths_B, max(lengths), are_even=len({*lengths}) == 1, room=room)
+        return cls(tuple(kept), lengths_B, max(lengths, default=0), are_even=len({*lengths}) == 1, room=room)
 
     @property
     def is_full(self) -> bool:

@@ -3,7 +3,6 @@ https://arxiv.org/abs/1901.02860)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import repeat
 from typing import cast
 
 from torch import Tensor
@@ -22,12 +21,19 @@ def encode_segment(
 
     There is a memory for each pass through a block, of what its mixer read; None where nothing went before. As long as
     no memory overflows, segments are encoded as one long sequence would be; then each layer reaches as far back as its
-    mixer's `memory`. What is embedded should tell of no place in the segment: each of them begins at 0.
+    mixer's `memory`. What is embedded should tell of no place in the segment: each of them begins at 0. No layer is
+    dropped. ValueError where these are no memories of such rows.
     """
     assert context.packing is None, "segments are padded"
     require_memory(encoder)
-    before = repeat(Memory.empty(x_BLD)) if memories is None else iter(memories)
-    after: list[Memory] = []
+    if memories is None:
+        memories = [Memory.empty(x_BLD)] * encoder.num_layers
+    if [len(memory.lengths_B) for memory in memories] != [len(x_BLD)] * encoder.num_layers:
+        raise ValueError(
+            f"a segment of {len(x_BLD)} rows wants {encoder.num_layers} memories of as many rows, one for each layer; "
+            f"found {len(memories)}, of {sorted({len(memory.lengths_B) for memory in memories})} rows"
+        )
+    before, after = iter(memories), list[Memory]()
     blocks = [_Remembering(block, before, after) for block in cast(Sequence[Block], encoder.blocks)]
     layers = encoder.depth.layers(cast(Sequence[Block], blocks))
     return encoder.norm(encoder.depth(layers, x_BLD, context)), tuple(after)

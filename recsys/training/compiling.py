@@ -8,7 +8,9 @@ from recsys.training.retrieval_task import RetrievalTask
 
 
 class CompileEncoder(pl.Callback):
-    """One graph serves every batch's shape. In each process anew, for what is compiled does not survive a spawn."""
+    """One graph serves every batch's shape; more are made, and torch gives up after some, for rows of each new length
+    with an hstu mixer, for what layer_drop leaves, for spans that grow and for a gru. In each process anew, for what is
+    compiled does not survive a spawn."""
 
     def on_fit_start(self, _: pl.Trainer, pl_module: Any) -> None:
         assert isinstance(pl_module, RetrievalTask)

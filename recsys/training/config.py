@@ -9,7 +9,7 @@ from recsys.training.schedule import RateConfig, ScheduleConfig, Share
 
 
 class OptimizerConfig(RateConfig):
-    """AdamW (Loshchilov & Hutter 2019) with decay on matrices only; warm-up, then cosine or constant."""
+    """AdamW (Loshchilov & Hutter 2019) with decay on all but vectors; warm-up, then cosine or constant."""
 
     learning_rate: PositiveFloat = 4e-3
     weight_decay: NonNegativeFloat = 0.01

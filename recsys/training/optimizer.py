@@ -10,7 +10,7 @@ from recsys.training.schedule import RateConfig
 
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> RowwiseAdamW:
-    """Matrices decay; biases, norms and vectors do not."""
+    """What is no vector decays: matrices, and tables of what a head makes of each distance. Biases and norms do not."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},

@@ -21,6 +21,9 @@ class RankingTask(Task):
     def body(self) -> nn.Module:
         return self.model.interest
 
+    def measures(self) -> dict[str, float]:
+        return self.model.interest.measures()
+
     def training_step(self, batch: RankingBatch) -> Tensor:
         loss = self.objective.loss(self.model(batch), batch.labels_HC)
         return sum(self.model.interest.penalties(), loss)

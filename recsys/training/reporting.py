@@ -29,7 +29,7 @@ class EpochRecord:
     minutes: float
     validation: float | None
     measures: dict[str, float] = field(default_factory=dict)
-    """Of what the model has learned, by name."""
+    """Of what the model, as it is validated, has learned, by name."""
 
 
 class Reporter(pl.Callback):
@@ -76,13 +76,15 @@ class Reporter(pl.Callback):
                 f"training diverged: the loss of epoch {self.progress.epoch + 1} is {loss}; "
                 f"lower training.optimizer.learning_rate and start again with --restart"
             )
+        with self.keep_best.average.in_place(pl_module.model):
+            measures = pl_module.measures()
         record = EpochRecord(
             epoch=self.progress.epoch + 1,
             loss=loss,
             clicks_per_second=self.clicks / max(self.seconds, 1e-9),
             minutes=self.progress.seconds / 60,
             validation=self.keep_best.latest,
-            measures=pl_module.measures(),
+            measures=measures,
         )
         self.history.append(record)
         if trainer.is_global_zero:

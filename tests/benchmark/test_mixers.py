@@ -3,6 +3,7 @@
 import json
 import shutil
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import get_args
 import pytest
 import yaml
 
+from recsys.benchmark.machine import Load, LoadMeter
 from recsys.benchmark.mixer_results import MixerResult, MixersBenchmark, MixerTraining
 from recsys.benchmark.mixer_step import StepPlan, StepPoint
 from recsys.benchmark.mixers import Variant, Wanted, measure_mixers, measured_alone
@@ -134,14 +136,39 @@ def test_a_step_that_fails_is_told_in_its_own_words():
     assert point.milliseconds_text == "failed"
 
 
-def test_encoders_of_one_size_under_names_of_their_own_are_compared(variants, tmp_path):
+def test_one_encoder_trained_in_one_way_under_names_of_their_own_is_compared(variants, tmp_path):
     wanted = Wanted(lengths=(4,), out=tmp_path)
     with pytest.raises(ConfigError, match="two configurations are called softmax"):
         measure_mixers([variants[0]] * 2, wanted, tell=lambda _: None)
-    wide = Variant("wide", variants[0].model.model_copy(update={"dim": 16}), variants[0].training, variants[0].opened)
-    with pytest.raises(ConfigError, match="8 x 1, 16 x 1"):
-        measure_mixers([variants[0], wide], wanted, tell=lambda _: None)
+    wide = replace(variants[0], name="wide", model=variants[0].model.model_copy(update={"dim": 16}))
+    slow = replace(variants[0], name="slow", training=variants[0].training.model_copy(update={"windows": "last"}))
+    for other, differing in ((wide, "model.dim"), (slow, "training.windows")):
+        with pytest.raises(ConfigError, match=f"softmax and {other.name} differ in {differing};"):
+            measure_mixers([variants[0], other], wanted, tell=lambda _: None)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_kept_keeps_what_it_was_made_on(variants, tmp_path, monkeypatch):
+    wanted = Wanted(lengths=(4,), out=tmp_path, minutes=0.005, step_seconds=0.02)
+    monkeypatch.setattr(LoadMeter, "load", lambda _: Load(others=0.5))
+    busy = measure_mixers(variants[:1], wanted, tell=lambda _: None)
+    monkeypatch.setattr(LoadMeter, "load", lambda _: Load(others=0.0))
+    kept = measure_mixers(variants[:1], wanted, tell=lambda _: None)
+    assert kept.benchmark == busy.benchmark.model_copy(update={"load": kept.benchmark.load})
+    assert [kept.benchmark.load.others, kept.benchmark.mixers[0].trainings[0].load.others] == [0.5, 0.5]
+    monkeypatch.setattr("recsys.benchmark.results.processor", lambda: "another processor")
+    with pytest.raises(ConfigError, match=r"was trained on .*, and this is .*another processor"):
+        measure_mixers(variants[:1], wanted, tell=lambda _: None)
+    shutil.rmtree(tmp_path / "softmax-0.005min-seed0")
+    anew = measure_mixers(variants[:1], wanted, tell=lambda _: None)
+    assert anew.benchmark.load.others == 0.0
+
+
+def test_a_training_that_no_benchmark_watched_is_of_an_unknown_load(variants, tmp_path):
+    wanted = Wanted(lengths=(4,), out=tmp_path, minutes=0.005, step_seconds=0.02)
+    measure_mixers(variants[:1], wanted, tell=lambda _: None)
+    (tmp_path / "softmax-0.005min-seed0" / "machine.json").unlink()
+    assert measure_mixers(variants[:1], wanted, tell=lambda _: None).benchmark.load.others is None
 
 
 def _found(number: int, setting, load) -> MixersBenchmark:

@@ -71,6 +71,19 @@ def test_what_was_given_is_left_as_it_was():
     assert torch.equal(lengths, given[1])
 
 
+def test_there_may_be_no_users():
+    users = UserStates.begin(retriever(*CONFIGS[0]), torch.zeros(0, 3, dtype=torch.int64), LENGTHS[:0])
+    assert users.vectors_BD.shape == users.step(LENGTHS[:0]).shape == (0, 16)
+
+
+def test_a_retriever_that_is_trained_meanwhile_is_read_as_it_is_used():
+    model, items_BW = retriever(*CONFIGS[4]), clicks()
+    expected_BD = by_passes(model, items_BW, LENGTHS + 1)
+    users = UserStates.begin(model.train(), items_BW[:, : int(LENGTHS.max())], LENGTHS)
+    vectors_BD = users.step(items_BW[torch.arange(len(LENGTHS)), LENGTHS])
+    torch.testing.assert_close(vectors_BD, expected_BD, atol=1e-5, rtol=0)
+
+
 def test_new_users_begin_with_nothing():
     model = retriever(*CONFIGS[2])
     users = UserStates.begin(model, torch.zeros(2, 0, dtype=torch.int64), torch.zeros(2, dtype=torch.int64))
@@ -102,3 +115,8 @@ def test_the_benchmark_tells_of_both_ways():
     assert [point.users for point in measured.points] == [1, 32]
     for point in measured.points:
         assert point.speedup == point.pass_seconds / point.step_seconds > 0
+
+
+def test_users_of_one_click_have_no_further_one_to_measure():
+    with pytest.raises(ConfigError, match="max_length is 1"):
+        benchmark_steps(retriever(RotaryConfig(), {"max_length": 1}))

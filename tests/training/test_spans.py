@@ -6,7 +6,7 @@ from recsys.model.ranking.interest_config import BstConfig
 from recsys.nn.mixers.adaptive_span import AdaptiveSpanConfig
 from recsys.nn.shape import SequenceShape
 from recsys.training.engine import fit
-from recsys.training.outcome import read_outcome
+from recsys.training.outcome import load_best, read_outcome
 from recsys.training.retrieval_job import build_task
 from tests.training.test_step import resident_batch, task_of
 
@@ -32,7 +32,21 @@ def test_spans_are_told_after_each_epoch_and_other_mixers_tell_nothing(changed):
     fit(job, tell=lambda _: None, on_epoch=told.append)
     spans = [record.measures for record in told]
     assert len(spans) == 3
-    assert all([*one] == ["block_0.span_of_head_0", "block_0.span_of_head_1"] for one in spans)
+    assert all(
+        [*one] == [f"block_0.{name}" for name in ("span_of_head_0", "span_of_head_1", "penalty")] for one in spans
+    )
     assert 4.0 > spans[0]["block_0.span_of_head_0"] > spans[-1]["block_0.span_of_head_0"]
     assert [record.measures for record in read_outcome(job.directory).history] == spans
     assert build_task(changed()).measures() == {}
+
+
+def test_what_is_told_is_of_the_weights_that_are_kept(changed):
+    job = changed({"average_decay": 0.9}, {"mixer": {**SPANS, "penalty_weight": 1.0}})
+    outcome = fit(job, tell=lambda _: None)
+    kept = load_best(job.directory).encoder
+    assert outcome.history[outcome.best_epoch - 1].measures == kept.measures()
+
+
+def test_a_ranker_tells_its_spans():
+    interest = BstConfig(mixer=AdaptiveSpanConfig.model_validate(SPANS)).build(SequenceShape(8, 6), 0.0)
+    assert interest.measures() == interest.encoder.measures() != {}

@@ -29,6 +29,10 @@ class Interest(nn.Module, ABC):
         """What is added to the mean loss."""
         return []
 
+    def measures(self) -> dict[str, float]:
+        """What it has learned that a number tells, by name."""
+        return {}
+
 
 class NoInterest(Interest):
     """The history is not read, as in Wide & Deep (Cheng et al. 2016, https://arxiv.org/abs/1606.07792)."""
@@ -102,6 +106,9 @@ class BstInterest(Interest):
 
     def penalties(self) -> list[Tensor]:
         return self.encoder.penalties()
+
+    def measures(self) -> dict[str, float]:
+        return self.encoder.measures()
 
 
 def masked_mean(x_HLW: Tensor, lengths_H: Tensor) -> Tensor:

@@ -118,7 +118,11 @@ class Reversible(Depth):
 
 
 class ReversibleConfig(DepthSection):
-    """`num_blocks` blocks of which training keeps no activations: memory for time."""
+    """`num_blocks` blocks of which training keeps no activations: memory for time.
+
+    What went in is worked out but for rounding, so with `lsh`, where that moves some positions to other buckets,
+    gradients in bf16 are off by some per cent.
+    """
 
     kind: Literal["reversible"] = "reversible"
 

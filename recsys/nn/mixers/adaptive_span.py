@@ -4,7 +4,7 @@ from math import ceil, log
 from typing import ClassVar, Literal, Self
 
 import torch
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from recsys.nn.mixers.mixer_config import HeadsSection
@@ -34,7 +34,9 @@ class AdaptiveSpanAttention(WindowAttention):
         return self.penalty_weight * self.spans().sum()
 
     def measures(self) -> dict[str, float]:
-        return {f"span_of_head_{head}": span for head, span in enumerate(self.spans().tolist())}
+        """The penalty is told, for the loss that is told holds it."""
+        spans = {f"span_of_head_{head}": span for head, span in enumerate(self.spans().tolist())}
+        return spans | {"penalty": self.penalty().detach().item()}
 
     @property
     def reach(self) -> int:
@@ -59,7 +61,7 @@ class AdaptiveSpanConfig(HeadsSection):
     """Of every head, at first; less than `max_span`."""
     ramp: PositiveInt = 32
     """Over how many further positions the weights fall to nothing."""
-    penalty_weight: NonNegativeFloat = 1e-4
+    penalty_weight: float = Field(default=1e-4, ge=0.0, allow_inf_nan=False)
     """What a position of a head's span adds to the loss."""
 
     @model_validator(mode="after")

@@ -14,14 +14,17 @@ from recsys.nn.mixers.mixer import PaddedMixer
 from recsys.nn.mixers.mixer_config import HeadsSection
 from recsys.nn.shape import SequenceShape
 
+EPSILON = 1e-6
+"""Of the norm. A fresh mixer that reads one position gives it a variance of some 1e-4."""
+
 
 class Hstu(PaddedMixer):
-    """U, V, Q, K = silu(x W), A = silu(Q K^T / sqrt(K) + bias) / n, Y = (norm(A V) * U) W'.
+    """U, V, Q, K = silu(x W), A = silu(Q K^T / sqrt(K) + bias), Y = (norm(A V) * U) W'.
 
-    n is how many positions the query may read. The paper's code divides by the padded length; no padding then could be
-    added without a change, and to what `norm` gives the two differ by no more than its epsilon. `bias` is a number for
-    each head and distance; that of times, of the paper's relative bias, is left to what is embedded. The scores of all
-    pairs are held, O(B H L^2) memory, in training several times.
+    The paper divides A by n, and scores by nothing. What `norm` gives is the same for any divisor, as long as its
+    epsilon is small beside what it is given, and a mean of small numbers is not: so the sum stays undivided. `bias` is
+    a number for each head and distance; that of times, of the paper's relative bias, is left to what is embedded. The
+    scores of all pairs are held, O(B H L^2) memory, in training several times.
     """
 
     def __init__(self, dim: int, num_heads: int, max_distance: int) -> None:
@@ -30,7 +33,7 @@ class Hstu(PaddedMixer):
         self.max_distance = max_distance
         self.to_uvqk = nn.Linear(dim, 4 * dim, bias=False)
         self.bias_RH = nn.Parameter(torch.zeros(2 * max_distance + 1, num_heads))
-        self.norm = nn.LayerNorm(dim)
+        self.norm = nn.LayerNorm(dim, eps=EPSILON)
         self.to_out = nn.Linear(dim, dim, bias=False)
 
     def mixed(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
@@ -38,9 +41,7 @@ class Hstu(PaddedMixer):
         u_BLD, *parts = F.silu(self.to_uvqk(x_BLD)).chunk(4, dim=-1)
         v_BHLK, q_BHLK, k_BHLK = (split_heads(part, self.num_heads) for part in parts)
         scores_BHLL = q_BHLK @ k_BHLK.mT * q_BHLK.shape[-1] ** -0.5 + self.bias_HLL(length)
-        readable_BLL = context.readable_BLL(length)
-        share_BLL = readable_BLL / readable_BLL.sum(dim=-1, keepdim=True).to(x_BLD.dtype)
-        weights_BHLL = F.silu(scores_BHLL) * share_BLL[:, None]
+        weights_BHLL = F.silu(scores_BHLL) * context.readable_BLL(length)[:, None]
         return self.to_out(self.norm(merge_heads(weights_BHLL @ v_BHLK)) * u_BLD)
 
     def last(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
@@ -52,8 +53,8 @@ class Hstu(PaddedMixer):
         distances_BL = context.lengths_B[:, None] - 1 - context.columns(x_BLD.shape[1])
         bias_BH1L = self.bias_of(distances_BL).permute(0, 2, 1)[:, :, None]
         scores_BH1L = q_BH1K @ k_BHLK.mT * q_BH1K.shape[-1] ** -0.5 + bias_BH1L
-        share_BL = context.valid_BL(x_BLD.shape[1]) / context.lengths_B[:, None].to(x_BLD.dtype)
-        mixed_BHK = (F.silu(scores_BH1L) * share_BL[:, None, None] @ v_BHLK).squeeze(2)
+        valid_B11L = context.valid_BL(x_BLD.shape[1])[:, None, None]
+        mixed_BHK = (F.silu(scores_BH1L) * valid_B11L @ v_BHLK).squeeze(2)
         return self.to_out(self.norm(mixed_BHK.flatten(1)) * u_BD)
 
     def bias_HLL(self, length: int) -> Tensor:

@@ -110,12 +110,12 @@ class SparseAttention(PaddedMixer):
     def mixed(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
         (rows, length, dim), causal = x_BLD.shape, context.causal
         windows, valid_BL = self.pattern.near(length, causal=causal), context.valid_BL(length)
-        qkv_BLE = self.to_qkv(x_BLD)
-        qkv_BCGWK = split_heads(windows.blocks(qkv_BLE), 3 * self.num_heads).unflatten(0, (rows, -1))
-        kv_BCGSK = split_heads(windows.neighbours(qkv_BLE[..., dim:]), 2 * self.num_heads).unflatten(0, (rows, -1))
+        qkv_BLE, blocks = self.to_qkv(x_BLD), (rows, windows.num_blocks)
+        qkv_BCGWK = split_heads(windows.blocks(qkv_BLE), 3 * self.num_heads).unflatten(0, blocks)
+        kv_BCGSK = split_heads(windows.neighbours(qkv_BLE[..., dim:]), 2 * self.num_heads).unflatten(0, blocks)
         (q, k, v), (near_k, near_v) = qkv_BCGWK.chunk(3, dim=2), kv_BCGSK.chunk(2, dim=2)
-        near_readable = windows.readable_NWS(valid_BL, causal=causal).unflatten(0, (rows, -1))
-        far_readable = self._far_readable(windows.blocks(valid_BL[..., None]).view(rows, -1, windows.width), causal)
+        near_readable = windows.readable_NWS(valid_BL, causal=causal).unflatten(0, blocks)
+        far_readable = self._far_readable(windows.blocks(valid_BL[..., None]).view(*blocks, windows.width), causal)
         readable = [part.expand(*q.shape[:2], windows.width, -1) for part in (near_readable, far_readable)]
         scores = torch.cat([q @ near_k.mT, self.pattern.far_scores(q, k)], dim=-1) * q.shape[-1] ** -0.5
         weights = scores.masked_fill(~torch.cat(readable, dim=-1)[:, :, None], float("-inf")).softmax(dim=-1)

@@ -113,7 +113,8 @@ class TransformerXl(PaddedMixer):
 class TransformerXlConfig(HeadsSection):
     kind: Literal["transformer_xl"] = "transformer_xl"
     memory: NonNegativeInt = 200
-    """How many earlier positions are kept for the next segment, in each block, where a history is read in segments."""
+    """How many earlier positions are kept for the next segment, in each block, where a history is read in segments: by
+    `recsys.nn.segments`, from Python. No command does."""
 
     def build(self, shape: SequenceShape) -> TransformerXl:
         return TransformerXl(shape.dim, self.num_heads, self.memory)

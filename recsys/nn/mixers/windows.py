@@ -44,8 +44,13 @@ class Windows:
 
     def joined(self, x_NWD: Tensor) -> Tensor:
         """[B, L, D]"""
-        num_blocks = (self.length + self._missing) // self.width
-        return x_NWD.unflatten(0, (-1, num_blocks)).flatten(1, 2)[:, : self.length]
+        num_rows = len(x_NWD) // self.num_blocks
+        return x_NWD.unflatten(0, (num_rows, self.num_blocks)).flatten(1, 2)[:, : self.length]
+
+    @property
+    def num_blocks(self) -> int:
+        """C, of a row."""
+        return (self.length + self._missing) // self.width
 
     def distances_WS(self, device: torch.device) -> Tensor:
         """How many places before each position of a block its neighbours stand; negative where behind."""

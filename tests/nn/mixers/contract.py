@@ -64,6 +64,16 @@ def an_empty_row_is_finite(mixer, causal):
         assert torch.isfinite(tensor.grad).all()
 
 
+def a_batch_without_rows_is_mixed(mixer, causal):
+    """A rank's share of a batch that is smaller than there are ranks."""
+    x_BLD = events()[:0].requires_grad_()
+    context = SequenceContext(LENGTHS[:0], causal=causal)
+    mixed_BLD, last_BD = mixer(x_BLD, context), mixer.last(x_BLD, context)
+    assert (mixed_BLD.shape, last_BD.shape) == (x_BLD.shape, (0, DIM))
+    mixed_BLD.sum().backward()
+    assert all(parameter.grad is None or (parameter.grad == 0).all() for parameter in mixer.parameters())
+
+
 def rows_may_be_as_long_as_the_longest(mixer, causal):
     """What is longer is cut before a mixer sees it."""
     x_BLD = events(2, MAX_LENGTH)
@@ -104,6 +114,7 @@ ANY = [
     padding_changes_nothing,
     a_row_in_a_batch_is_the_row_alone,
     an_empty_row_is_finite,
+    a_batch_without_rows_is_mixed,
     rows_may_be_as_long_as_the_longest,
     last_is_the_last_of_all,
     the_gradient_is_that_of_the_function,

@@ -31,11 +31,22 @@ def test_it_is_the_formula_written_out(num_heads, causal):
             own = slice(h * width, (h + 1) * width)
             bias = [mixer.bias_RH[max(-4, min(4, i - j)) + 4, h] for j in readable]
             scores = [q_LD[i, own] @ k_LD[j, own] / width**0.5 for j in readable]
-            weights = [F.silu(score + add) / len(readable) for score, add in zip(scores, bias, strict=True)]
+            weights = [F.silu(score + add) for score, add in zip(scores, bias, strict=True)]
             heads.append(sum(weight * v_LD[j, own] for weight, j in zip(weights, readable, strict=True)))
         expected = (mixer.norm(torch.cat(heads)) * u_LD[i]) @ mixer.to_out.weight.T
         mixed = mixer(events(), SequenceContext(torch.full((4,), LENGTH), causal=causal))[2, i]
         torch.testing.assert_close(mixed, expected)
+
+
+@pytest.mark.parametrize("length", [1, 10, 200, 1000])
+def test_what_is_read_comes_out_of_the_norm_at_unit_scale_however_much_it_is(length):
+    """So a divisor, as the paper has one, would change nothing."""
+    torch.manual_seed(0)
+    mixer, given = HstuConfig().build(SequenceShape(64, length)), []
+    mixer.norm.register_forward_hook(lambda *call: given.append(call[-1]))
+    mixer(torch.randn(2, length, 64), SequenceContext(torch.full((2,), length)))
+    (normed_BLD,) = given
+    assert normed_BLD.std(dim=-1, correction=0).min() > 0.95
 
 
 def test_places_count_by_their_distance_alone():

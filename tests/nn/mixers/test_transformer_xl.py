@@ -221,3 +221,13 @@ def test_a_mixer_that_reads_no_memory_is_refused():
         encode_segment(model, events(), SequenceContext(LENGTHS))
     with pytest.raises(ValueError, match="a reversible depth hands no memory"):
         encode_segment(encoder(2, 3, depth={"kind": "reversible"}), events(), SequenceContext(LENGTHS))
+
+
+def test_memories_of_other_rows_or_layers_are_refused():
+    model = Encoder(EncoderConfig.model_validate({"dim": DIM, "mixer": {"kind": "transformer_xl"}}), max_length=LENGTH)
+    x_BLD, context = events(3).float(), SequenceContext(LENGTHS[:3])
+    _, memories = encode_segment(model, x_BLD, context)
+    fewer = [Memory(memory.states_BMD[:2], memory.lengths_B[:2]) for memory in memories]
+    for wrong in (memories[:1], [*memories, memories[0]], fewer):
+        with pytest.raises(ValueError, match="a segment of 3 rows wants 2 memories of as many rows"):
+            encode_segment(model, x_BLD, context, wrong)
