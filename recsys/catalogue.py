@@ -14,6 +14,8 @@ from recsys.data.vocabulary import INTEGER, PADDING, ItemId
 from recsys.errors import DataError, UnknownItem
 
 REMEMBERED = 1 << 16
+MOST_DIGITS = 20
+"""Of an integer of 64 bits, with its sign."""
 
 
 class Catalogue:
@@ -86,7 +88,7 @@ class Catalogue:
         id_type = self._items.id_type
         if id_type == "string":
             return text
-        if re.fullmatch(INTEGER, text) and not id_type.startswith("float"):
+        if not id_type.startswith("float") and len(text) <= MOST_DIGITS and re.fullmatch(INTEGER, text):
             return int(text)
         if id_type.startswith("float") and re.fullmatch(r"-?[0-9.]+([eE][-+]?[0-9]+)?", text):
             with suppress(ValueError):

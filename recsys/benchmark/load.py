@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from recsys.section import Section
 
-BUSY = 503
+BUSY, RETRY_SECONDS = 503, 0.01
 
 
 class Plan(Section):
@@ -62,6 +62,14 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
     def ask(self, request: bytes) -> "asyncio.Future[int]":
         assert self._transport is not None
         self._data, self._answer = b"", asyncio.get_running_loop().create_future()
@@ -84,17 +92,42 @@ class Connection(asyncio.Protocol):
             self._answer.set_result(0)
 
 
+class Client:
+    """Asks over one connection, and over another once the server has closed it."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._connection = Connection()
+
+    async def connect(self) -> None:
+        _, self._connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", self._port)
+
+    async def ask(self, request: bytes) -> int:
+        """The answer's status; 0 where there is none."""
+        if not self._connection.is_open:
+            try:
+                await self.connect()
+            except OSError:
+                await asyncio.sleep(RETRY_SECONDS)
+                return 0
+        return await self._connection.ask(request)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
 async def drive(plan: Plan) -> Load:
     requests = [request.encode() for request in plan.requests]
-    loop, counted = asyncio.get_running_loop(), Counted()
-    made = [await loop.create_connection(Connection, "127.0.0.1", plan.port) for _ in range(plan.connections)]
+    counted, clients = Counted(), [Client(plan.port) for _ in range(plan.connections)]
+    for client in clients:
+        await client.connect()
     began = time.perf_counter()
     each = _open if plan.rate else _closed
-    work = [each(plan, number, connection, requests, began, counted) for number, (_, connection) in enumerate(made)]
+    work = [each(plan, number, client, requests, began, counted) for number, client in enumerate(clients)]
     await asyncio.gather(*work)
     seconds = time.perf_counter() - began
-    for transport, _ in made:
-        transport.close()
+    for client in clients:
+        client.close()
     return Load(
         answered=counted.answered,
         refused=counted.refused,
@@ -105,27 +138,27 @@ async def drive(plan: Plan) -> Load:
 
 
 async def _closed(
-    plan: Plan, number: int, connection: Connection, requests: Sequence[bytes], began: float, counted: Counted
+    plan: Plan, number: int, client: Client, requests: Sequence[bytes], began: float, counted: Counted
 ) -> None:
     turn = number
     while time.perf_counter() < began + plan.seconds:
-        await _ask(connection, requests[turn % len(requests)], time.perf_counter(), counted)
+        await _ask(client, requests[turn % len(requests)], time.perf_counter(), counted)
         turn += plan.connections
 
 
 async def _open(
-    plan: Plan, number: int, connection: Connection, requests: Sequence[bytes], began: float, counted: Counted
+    plan: Plan, number: int, client: Client, requests: Sequence[bytes], began: float, counted: Counted
 ) -> None:
     turn = number
     while (due := began + turn / plan.rate) < began + plan.seconds:
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         since = time.perf_counter() if plan.since_sent else due
-        await _ask(connection, requests[turn % len(requests)], since, counted)
+        await _ask(client, requests[turn % len(requests)], since, counted)
         turn += plan.connections
 
 
-async def _ask(connection: Connection, request: bytes, since: float, counted: Counted) -> None:
-    status = await connection.ask(request)
+async def _ask(client: Client, request: bytes, since: float, counted: Counted) -> None:
+    status = await client.ask(request)
     if status == 200:
         counted.answered += 1
         counted.milliseconds.append(1e3 * (time.perf_counter() - since))

@@ -1,5 +1,7 @@
 """What everybody else notices while a server is asked for more than it can do: whether its health is told in time."""
 
+import http.client
+import select
 import socket
 import threading
 import time
@@ -50,20 +52,52 @@ class Probe:
             try:
                 urllib.request.urlopen(self._url, timeout=5).read()
                 self._milliseconds.append(1e3 * (time.perf_counter() - began))
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 self._failed += 1
+
+
+class SlowClients:
+    """Begin a request and never end it; one that the server closes begins another. On a thread of their own."""
+
+    def __init__(self, port: int, number: int = SLOW_CLIENTS) -> None:
+        self._port = port
+        self._ends = threading.Event()
+        self.begun = 0
+        self._open = [self._begin() for _ in range(number)]
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ends.set()
+        self._thread.join()
+        for one in self._open:
+            one.close()
+
+    def _begin(self) -> socket.socket:
+        made = socket.create_connection(("127.0.0.1", self._port), timeout=5)
+        made.sendall(SLOW_REQUEST)
+        self.begun += 1
+        return made
+
+    def _watch(self) -> None:
+        while not self._ends.is_set():
+            answered, _, _ = select.select(self._open, [], [], EVERY_SECONDS)
+            for one in answered:
+                one.close()
+                self._open.remove(one)
+            try:
+                self._open += [self._begin() for _ in answered]
+            except OSError:  # the server has gone, and who measures it will say so
+                return
 
 
 @contextmanager
 def overloaded(port: int) -> Iterator[Probe]:
     """Beside clients that begin a request and never end it; whoever is inside sends the rest of the load."""
-    slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(SLOW_CLIENTS)]
+    slow = SlowClients(port)
     probe = Probe(port)
     try:
-        for one in slow:
-            one.sendall(SLOW_REQUEST)
         yield probe
     finally:
         probe.stop()
-        for one in slow:
-            one.close()
+        slow.stop()

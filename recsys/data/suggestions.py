@@ -9,7 +9,8 @@ from recsys.data.texts import Texts
 from recsys.data.titles import Titles
 from recsys.data.vocabulary import TextVocabulary, Vocabulary
 
-NUM_COMPARED = 200
+NUM_COMPARED, SHORT = 200, 20
+"""Texts that are looked at closely, and letters up to which so many are: it takes as long as the letters' square."""
 LEAST_LIKENESS = 0.6
 
 
@@ -30,12 +31,20 @@ def _likeness(text: str, texts: Texts) -> dict[int, float]:
     found = {}
     for number in _most_shared_letters(wanted.encode(errors="replace"), texts):
         other = texts[int(number)].lower()
-        like = SequenceMatcher(None, wanted, other).ratio()
+        like = _ratio(wanted, other)
         if len(wanted) > 2 and wanted in other:
             like = max(like, 0.9)
         if like >= LEAST_LIKENESS:
             found[int(number)] = like
     return found
+
+
+def _ratio(wanted: str, other: str) -> float:
+    """0 where it is too small to matter, which is soon seen: long texts take long to compare."""
+    matcher = SequenceMatcher(None, wanted, other)
+    if matcher.real_quick_ratio() < LEAST_LIKENESS or matcher.quick_ratio() < LEAST_LIKENESS:
+        return 0.0
+    return matcher.ratio()
 
 
 def _most_shared_letters(wanted: bytes, texts: Texts) -> NDArray[np.int64]:
@@ -47,7 +56,8 @@ def _most_shared_letters(wanted: bytes, texts: Texts) -> NDArray[np.int64]:
         before = np.concatenate([np.zeros(1, np.int64), np.cumsum(letters == letter)])
         shared += np.minimum(np.diff(before[offsets]), wanted.count(letter))
     bound = 2 * shared / np.maximum(1, np.diff(offsets) + len(wanted))
-    by_ratio = np.argsort(-bound, kind="stable")[:NUM_COMPARED]
+    num_compared = NUM_COMPARED * SHORT // max(SHORT, len(wanted))
+    by_ratio = np.argsort(-bound, kind="stable")[:num_compared]
     return np.union1d(by_ratio, _containing(wanted, letters.tobytes(), offsets))
 
 

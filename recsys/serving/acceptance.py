@@ -13,13 +13,6 @@ Ids = TypeVar("Ids", Sequence[ItemId], Sequence[ItemId] | None)
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A request that cannot be answered, and why."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
 class Acceptance:
     bundle: Bundle
 

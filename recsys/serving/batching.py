@@ -1,7 +1,7 @@
 """Requests that come at about the same time are answered together. Knows neither HTTP nor recommending."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from typing import Generic, TypeVar
 
@@ -59,3 +59,15 @@ class MicroBatcher(Generic[Asked, Answered]):
         for future, answer in zip(waiting, answers, strict=True):
             if not future.done():  # its client may have gone
                 future.set_result(answer)
+
+
+def slices(sizes: Sequence[int], *, number: int, size: int) -> Iterator[slice]:
+    """Stretches of so many at most, and of such a size together, unless one alone is larger."""
+    start = together = 0
+    for place, own in enumerate(sizes):
+        if place > start and (place - start == number or together + own > size):
+            yield slice(start, place)
+            start, together = place, 0
+        together += own
+    if sizes:
+        yield slice(start, len(sizes))

@@ -16,6 +16,8 @@ class ServeConfig(Section):
     body_bytes: PositiveInt = 1_000_000
     body_seconds: PositiveFloat = 5.0
     """Within which a request's body must have come."""
+    unread_seconds: PositiveFloat = 20.0
+    """After which a client that takes nothing of its answer is cut off."""
     in_flight: PositiveInt = 64
     """Requests that are answered at a time; beyond, 503 with Retry-After."""
     batch_delay_ms: NonNegativeFloat = 2.0

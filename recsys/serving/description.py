@@ -8,7 +8,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from recsys.serving.requests import MOST_TEXT, BatchRequest, ItemId, RecommendationsRequest, SimilarRequest
+from recsys.serving.guard import ALWAYS, RELOAD
+from recsys.serving.lookup import Answers
+from recsys.serving.requests import BatchRequest, RecommendationsRequest, SimilarRequest
+from recsys.serving.values import MOST_TEXT
 
 REFERENCE = "#/components/schemas/{model}"
 ASKED: tuple[type[BaseModel], ...] = (SimilarRequest, RecommendationsRequest, BatchRequest)
@@ -35,14 +38,16 @@ def described(asked: type[BaseModel], answer: type[BaseModel]) -> dict[str, Any]
     }
 
 
-def openapi(app: FastAPI, id_type: str, examples: Sequence[ItemId], user_features: Sequence[str]) -> dict[str, Any]:
+def openapi(app: FastAPI, answers: Answers, *, has_token: bool) -> dict[str, Any]:
     """Of the bundle that is served: its type of ids, some of them as examples, and what it reads of a user."""
     told = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     _, asked = models_json_schema([(model, "validation") for model in ASKED], ref_template=REFERENCE)
     schemas = told.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(asked["$defs"])
-    schemas.update(ItemId={**_item_id(id_type), "examples": list(examples)}, Problem=PROBLEM)
-    _tell_user(schemas, user_features)
+    known = {"title": "KnownId", "type": _json_type(answers.id_type), "examples": answers.examples}
+    longest = {"maxLength": MOST_TEXT} if known["type"] == "string" else {}
+    schemas.update(KnownId=known, ItemId={**known, "title": "ItemId", **longest}, Problem=PROBLEM)
+    _tell_user(schemas, answers.user_features)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     problem = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model="Problem")}}}
@@ -50,10 +55,25 @@ def openapi(app: FastAPI, id_type: str, examples: Sequence[ItemId], user_feature
         for operation in path.values():
             for parameter in operation.get("parameters", ()):
                 if parameter["in"] == "path":
-                    parameter["example"] = str(next(iter(examples), ""))
+                    parameter["example"] = str(next(iter(answers.examples), ""))
             operation["responses"].pop("422", None)
             operation["responses"]["default"] = {"description": "Refused, and why", "content": problem}
+    _tell_tokens(told, has_token=has_token)
     return told
+
+
+def _tell_tokens(told: dict[str, Any], *, has_token: bool) -> None:
+    """Which operations ask for which of the two."""
+    schemes = {"token": {"type": "http", "scheme": "bearer"}} if has_token else {}
+    for path, operations in told["paths"].items():
+        for operation in operations.values():
+            if path == RELOAD:
+                schemes["administrator"] = {"type": "http", "scheme": "bearer"}
+                operation["security"] = [{"administrator": []}]
+            elif has_token and path not in ALWAYS:
+                operation["security"] = [{"token": []}]
+    if schemes:
+        told["components"]["securitySchemes"] = schemes
 
 
 def _tell_user(schemas: dict[str, Any], names: Sequence[str]) -> None:
@@ -66,7 +86,7 @@ def _tell_user(schemas: dict[str, Any], names: Sequence[str]) -> None:
         del schemas["RecommendationsRequest"]["properties"]["user"]
 
 
-def _item_id(id_type: str) -> dict[str, Any]:
+def _json_type(id_type: str) -> str:
     if id_type == "string":
-        return {"title": "ItemId", "type": "string", "maxLength": MOST_TEXT}
-    return {"title": "ItemId", "type": "number" if id_type.startswith("float") else "integer"}
+        return "string"
+    return "number" if id_type.startswith("float") else "integer"

@@ -12,19 +12,17 @@ from recsys.rules import Clicks
 MOST_LEFT_OUT, NUM_REASONS, NUM_PLACES = 20, 2, 1_500
 
 
-def reasons(
-    recommender: Recommender, history: NDArray[np.int32], items: NDArray[np.int64]
-) -> list[list[tuple[int, float]]]:
-    """Of each item the clicks that raise its score most, (item, by how much): the history is read again without each.
+def reasons(recommender: Recommender, clicks: Clicks, items: NDArray[np.int64]) -> list[list[tuple[int, float]]]:
+    """Of each item the clicks of one user that raise its score most, (item, by how much): all are read without each.
 
     Of a long history only the last clicks are left out in turn. A click that lowers a score is no reason.
     """
-    known = history[recommender.bundle.known[history]][-recommender.bundle.manifest.max_length :]
-    if len(known) == 0 or len(items) == 0:
+    known = clicks.only(recommender.bundle.known)
+    if len(known.items) == 0 or len(items) == 0:
         return [[] for _ in items]
-    left_out = np.unique(known[-MOST_LEFT_OUT:])
-    pasts = Clicks.of([known, *(known[known != item] for item in left_out)])
-    users = recommender.user_vectors(pasts).cpu().numpy()
+    last = known.items[-min(MOST_LEFT_OUT, recommender.bundle.manifest.max_length) :]
+    left_out = np.unique(last)
+    users = recommender.user_vectors(_without_each(known, left_out)).cpu().numpy()
     scores = users @ recommender.bundle.item_vectors[items].T
     raised = scores[0] - scores[1:]
     best = np.argsort(-raised, axis=0)[:NUM_REASONS].T
@@ -32,6 +30,18 @@ def reasons(
         [(int(left_out[click]), float(raised[click, column])) for click in own if raised[click, column] > 0]
         for column, own in enumerate(best)
     ]
+
+
+def _without_each(clicks: Clicks, left_out: NDArray[np.int32]) -> Clicks:
+    """One user's clicks, and those without the first item, without the second ...; times and all."""
+    kept = np.concatenate([np.ones((1, len(clicks.items)), bool), clicks.items != left_out[:, None]])
+    places = np.nonzero(kept)[1]
+    return Clicks(
+        clicks.items[places],
+        np.concatenate([np.zeros(1, np.int64), np.cumsum(kept.sum(axis=1))]),
+        None if clicks.times is None else clicks.times[places],
+        None if clicks.asked is None else np.repeat(clicks.asked, len(kept)),
+    )
 
 
 @dataclass(frozen=True)

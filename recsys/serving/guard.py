@@ -3,31 +3,29 @@
 Plain ASGI. A body is read whole before its request counts as one in flight, so that slow clients starve nobody.
 """
 
-import asyncio
 import hmac
-import json
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from recsys.serving.access import AccessLog
+from recsys.serving.asgi import Message, Receive, Scope, Send
+from recsys.serving.bodies import Bodies
 from recsys.serving.config import ServeConfig
 from recsys.serving.metrics import Metrics
 from recsys.serving.pages import PAGES
+from recsys.serving.refusal import Refusal, busy, fault_of_ours
+from recsys.serving.unread import cut_if_unread
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 log = logging.getLogger("recsys.serving")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 ALWAYS = {"/healthz", "/readyz", "/metrics"}
-OPEN = {*PAGES, "/openapi.json"}
-PATIENCE = 16
+RELOAD = "/admin/reload"
+# What asks for no token, or for another one by itself.
+OPEN = {*PAGES, RELOAD}
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 # What a browser shows has these, too; a client pays for every header of every answer.
 OF_PAGES = [
@@ -41,32 +39,36 @@ OF_PAGES = [
 ]
 
 
-class Refusal(Exception):  # noqa: N818 - an answer
-    """A problem that is told the client instead of an answer."""
-
-    def __init__(self, status: int, title: str, detail: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
-        super().__init__(detail)
-        self.status, self.title, self.detail, self.headers = status, title, detail, headers
-
-
 class Guard:
-    """`token`, where there is one, is asked for every answer but the pages' own files and the server's health."""
+    """`token`, where there is one, is asked for every answer but the pages' own files and the server's health.
+
+    `route_of` tells the pattern of a request that is refused here, before it comes to its route.
+    """
 
     def __init__(
-        self, app: App, config: ServeConfig, metrics: Metrics, *, log: AccessLog | None = None, token: str | None = None
+        self,
+        app: App,
+        config: ServeConfig,
+        metrics: Metrics,
+        *,
+        log: AccessLog | None = None,
+        token: str | None = None,
+        route_of: Callable[[Scope], str] = lambda _: "other",
     ) -> None:
         self._app = app
         self._log = log
         self._config = config
+        self._bodies = Bodies(config)
         self._metrics = metrics
         self._token = token
+        self._route_of = route_of
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, exchange = time.perf_counter(), Exchange(send)
+        began, exchange = time.perf_counter(), Exchange(send, self._config.unread_seconds)
         scope["state"] = {**scope.get("state", {}), "request_id": exchange.request_id}
         try:
             await self._answer(scope, receive, exchange)
@@ -75,8 +77,7 @@ class Guard:
         finally:
             if exchange.status == 0:  # what went wrong goes on to the server's log, which then has its id
                 log.error("request %s failed", exchange.request_id)
-                told = "the fault is the server's; its log has the request's id"
-                await exchange.refuse(Refusal(500, "Internal error", told))
+                await exchange.refuse(fault_of_ours())
             self._write_down(scope, exchange, time.perf_counter() - began)
 
     async def _answer(self, scope: Scope, receive: Receive, exchange: "Exchange") -> None:
@@ -84,9 +85,9 @@ class Guard:
             await self._app(scope, receive, exchange)
             return
         self._authorize(scope)
-        body = await self._body(scope, receive)
+        body = await self._bodies.read(scope, receive)
         if self._in_flight >= self._config.in_flight:
-            raise Refusal(503, "Busy", "as many requests as may be are being answered", ((b"retry-after", b"1"),))
+            raise busy("as many requests as may be are being answered")
         self._in_flight += 1
         self._metrics.in_flight(self._in_flight)
         try:
@@ -100,33 +101,8 @@ class Guard:
             return
         demand_bearer(scope, self._token, "a bearer token is asked for")
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        if scope["method"] in ("GET", "HEAD"):
-            return b""
-        most = self._config.body_bytes
-        # somewhat too much is read to its end and forgotten: whoever is cut off while sending sees no answer
-        read = PATIENCE * most
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        parts, size, more = [], int(length) if length.isdigit() and int(length) > read else 0, True
-        try:
-            async with asyncio.timeout(self._config.body_seconds):
-                while more and size <= read:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise Refusal(400, "Gone", "the client went away")
-                    part, more = message.get("body", b""), message.get("more_body", False)
-                    size += len(part)
-                    if size <= most:
-                        parts.append(part)
-        except TimeoutError:
-            told = f"a body must have come within {self._config.body_seconds:g} seconds"
-            raise Refusal(408, "Too slow", told, ((b"connection", b"close"),)) from None
-        if size > most:
-            raise _too_large(most)
-        return b"".join(parts)
-
     def _write_down(self, scope: Scope, exchange: "Exchange", seconds: float) -> None:
-        route = str(scope.get("hot_route") or getattr(scope.get("route"), "path", "other"))
+        route = str(scope.get("hot_route") or getattr(scope.get("route"), "path", None) or self._route_of(scope))
         self._metrics.answered(route, exchange.status, seconds)
         if self._log is not None:
             # no client's words are in it, so nothing needs escaping
@@ -139,8 +115,9 @@ class Guard:
 class Exchange:
     """The sending half of a request: its id, the headers that every answer has, and what became of it."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, unread_seconds: float) -> None:
         self._send = send
+        self._unread_seconds = unread_seconds
         self.request_id = secrets.token_hex(8)
         self.status = 0
 
@@ -150,8 +127,10 @@ class Exchange:
             headers = [*message["headers"], NO_SNIFFING, (b"x-request-id", self.request_id.encode())]
             if any(name == b"content-type" and kind.startswith(b"text/") for name, kind in headers):
                 headers += OF_PAGES
-            message = {**message, "headers": headers}
+            await self._send({**message, "headers": headers})
+            return
         await self._send(message)
+        cut_if_unread(self._send, self._unread_seconds)
 
     @staticmethod
     def method(scope: Scope) -> str:
@@ -162,7 +141,7 @@ class Exchange:
         """As problem details (RFC 9457), unless an answer has begun."""
         if self.status:
             return
-        body = problem(refusal.status, refusal.title, refusal.detail, self.request_id)
+        body = refusal.problem(self.request_id)
         headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
         await self({"type": "http.response.start", "status": refusal.status, "headers": [*headers, *refusal.headers]})
         await self({"type": "http.response.body", "body": body})
@@ -170,18 +149,10 @@ class Exchange:
 
 def demand_bearer(scope: Scope, token: str, detail: str) -> None:
     """Refusal of a request that does not bring this very token; however wrong, it takes as long to tell."""
-    told = dict(scope["headers"]).get(b"authorization", b"")
-    if not hmac.compare_digest(told, f"Bearer {token}".encode()):
+    scheme, _, told = dict(scope["headers"]).get(b"authorization", b"").partition(b" ")
+    is_right = hmac.compare_digest(told.strip(b" "), token.encode())
+    if not is_right or scheme.lower() != b"bearer":
         raise Refusal(401, "Unauthorized", detail, ((b"www-authenticate", b"Bearer"),))
-
-
-def problem(status: int, title: str, detail: str, request_id: str) -> bytes:
-    told = {"type": "about:blank", "title": title, "status": status, "detail": detail, "request_id": request_id}
-    return json.dumps(told).encode()
-
-
-def _too_large(most: int) -> Refusal:
-    return Refusal(413, "Too large", f"a body has at most {most:,} bytes", ((b"connection", b"close"),))
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

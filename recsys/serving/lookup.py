@@ -4,18 +4,21 @@ Items that nobody knows are told, never guessed at, and no error: a client's cat
 """
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache, partial
+from dataclasses import replace
+from functools import cached_property, partial
 
 import numpy as np
 from pydantic_core import to_json
 
 from recsys.data.suggestions import close_items
 from recsys.data.vocabulary import ItemId
-from recsys.errors import BundleError
+from recsys.errors import BundleError, UserError
+from recsys.moments import ticks_of
 from recsys.recommender import Recommendation, Recommender
 from recsys.rules import Clicks
-from recsys.serving.acceptance import Acceptance, Refused
+from recsys.serving.acceptance import Acceptance
 from recsys.serving.explained import item_map, reasons
+from recsys.serving.remembered import Remembered
 from recsys.serving.requests import (
     BundleFacts,
     Found,
@@ -31,8 +34,8 @@ from recsys.serving.requests import (
 )
 from recsys.similar import Neighbour
 
-# Items that a search by title finds, and answers that are kept: some 50 MB.
-NUM_FOUND, REMEMBERED = 20, 1 << 16
+# Items that a search by title finds, and bytes of answers that are kept.
+NUM_FOUND, REMEMBERED_BYTES = 20, 50_000_000
 
 
 class Answers:
@@ -43,7 +46,7 @@ class Answers:
         self._acceptance = Acceptance(recommender.bundle)
         self.bundle = recommender.bundle.content_id
         # of no method of its own: what lies in a cycle waits for a collection, and a server's first bundle for ever
-        self._remembered = lru_cache(REMEMBERED)(partial(_neighbours, recommender))
+        self._remembered = Remembered(partial(_neighbours, recommender), most_bytes=REMEMBERED_BYTES)
 
     @property
     def id_type(self) -> str:
@@ -102,18 +105,21 @@ class Answers:
         What was asked before is answered from memory: a bundle never changes.
         """
         index = self._recommender.catalogue.trained_index_of(text)
-        return self._remembered(index, k, has_titles) if index else None
+        return self._remembered((index, k, has_titles)) if index else None
 
-    def recommend(self, asked: Sequence[RecommendationsRequest]) -> list[Recommendations | Refused]:
-        """Those that differ in nothing but the history, the user and k are answered together."""
-        answers: list[Recommendations | Refused] = [Refused("")] * len(asked)
+    def recommend(self, asked: Sequence[RecommendationsRequest]) -> list[Recommendations | UserError]:
+        """Those that differ in nothing but the history, the user and k are answered together.
+
+        UserError in place of one that cannot be answered: the others are.
+        """
+        answers: list[Recommendations | UserError] = [UserError()] * len(asked)
         groups: dict[object, list[int]] = {}
         for place, request in enumerate(asked):
             reason = self._acceptance.why_not(request)
             if reason is None:
                 groups.setdefault(_setting(request), []).append(place)
             else:
-                answers[place] = Refused(reason)
+                answers[place] = UserError(reason)
         for places in groups.values():
             for place, answer in zip(places, self._together([asked[place] for place in places]), strict=True):
                 answers[place] = answer
@@ -150,6 +156,7 @@ class Answers:
             similar_metric=manifest.similar_metric,
             index=bundle.index.statement.line(),
             has_ranker=manifest.num_ranked > 0,
+            num_ranked=manifest.num_ranked,
             id_type=manifest.id_type,
             user_features=self.user_features,
             metrics=_metrics(bundle.metrics),
@@ -176,12 +183,10 @@ class Answers:
             told = [
                 one.model_copy(update={"because": why}) for one, why in zip(told, self._why(asked, own), strict=True)
             ]
-        return Recommendations(
-            bundle=self.bundle,
-            source=own[0].source if own else "retriever",
-            recommendations=told,
-            unknown=self._recommender.unknown(asked.items),
-        )
+        unknown = self._recommender.unknown(asked.items)
+        stage = self._recommender.source if asked.rerank else "retriever"
+        source = "popular" if len(unknown) == len(asked.items) else stage
+        return Recommendations(bundle=self.bundle, source=source, recommendations=told, unknown=unknown)
 
     def _why(self, asked: RecommendationsRequest, own: Sequence[Recommendation]) -> list[list[Reason]]:
         catalogue = self._recommender.catalogue
@@ -191,11 +196,19 @@ class Answers:
                 Reason(item=item, title=catalogue.title(index), raises=raises)
                 for item, (index, raises) in zip(catalogue.ids([index for index, _ in why]), why, strict=True)
             ]
-            for why in reasons(self._recommender, catalogue.indices(asked.items), items)
+            for why in reasons(self._recommender, self._clicks(asked), items)
         ]
 
+    def _clicks(self, asked: RecommendationsRequest) -> Clicks:
+        return replace(
+            Clicks.of([self._recommender.catalogue.indices(asked.items)]),
+            times=None if asked.times is None else ticks_of(asked.times),
+            asked=None if asked.asked is None else ticks_of([asked.asked]),
+        )
 
-def _neighbours(recommender: Recommender, index: int, k: int, has_titles: bool) -> bytes:
+
+def _neighbours(recommender: Recommender, asked: tuple[int, int, bool]) -> bytes:
+    index, k, has_titles = asked
     (item,) = recommender.catalogue.ids([index])
     near = _scored(recommender.similar(item, k=k), has_titles)
     told = Neighbours(bundle=recommender.bundle.content_id, item=item, neighbours=near)

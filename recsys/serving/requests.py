@@ -1,29 +1,43 @@
 """What may be asked, and what is answered. Strict: no unknown field, no number for a truth value, nothing infinite."""
 
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
-MOST_TEXT, MOST_ITEMS, MOST_K, MOST_REQUESTS, MOST_VALUES = 512, 10_000, 1_000, 256, 64
-"""Letters of an id, ids of a list, the k of a request, requests of a batch, features of a user and values of each."""
+from recsys.serving.values import MOST_TEXT, MOST_VALUES, integer, item_id, told_of_user
 
-
-def _whole(value: object) -> object:
-    """JSON has numbers of one kind: 5.0 is 5."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
+MOST_ITEMS, MOST_K, MOST_REQUESTS = 10_000, 1_000, 256
+"""Ids of a list, the k of a request, requests of a batch."""
+MOST_QUERY = 100
+"""Letters of a search."""
+MOST_ANSWERED, REASONED = 100_000, 20
+"""Items of all lists of an answer, and for how many an item counts that comes with reasons."""
 
 Text = Annotated[str, StringConstraints(max_length=MOST_TEXT)]
-ItemId = TypeAliasType("ItemId", Annotated[Text | int | float, BeforeValidator(_whole)])
-Items = Annotated[list[ItemId], Field(max_length=MOST_ITEMS)]
-K = Annotated[int, Field(ge=1, le=MOST_K), BeforeValidator(_whole)]
-UserValue = Text | bool | int | float
+ItemId = TypeAliasType(
+    "ItemId", Annotated[str | int | float, PlainValidator(item_id, json_schema_input_type=Text | int | float)]
+)
+KnownId = TypeAliasType("KnownId", str | int | float)
+"""A catalogue's own, however long."""
+Items = Annotated[list[ItemId], Field(max_length=MOST_ITEMS, fail_fast=True)]
+K = Annotated[int, Field(ge=1, le=MOST_K), BeforeValidator(integer)]
+UserValue = str | bool | int | float
+UserValues = UserValue | Annotated[list[UserValue], Field(max_length=MOST_VALUES)]
 User = TypeAliasType(
     "User",
     Annotated[
-        dict[Text, UserValue | Annotated[list[UserValue], Field(max_length=MOST_VALUES)]],
+        dict[Text, Annotated[UserValues, PlainValidator(told_of_user, json_schema_input_type=UserValues)]],
         Field(max_length=MOST_VALUES),
     ],
 )
@@ -41,7 +55,7 @@ class SimilarRequest(Strict):
 
     items: Annotated[Items, Field(min_length=1)]
     k: K = 10
-    """How many."""
+    """How many; items times k are 100,000 at most."""
     allow: Items | None = None
     """All that may come back."""
     deny: Items | None = None
@@ -50,6 +64,10 @@ class SimilarRequest(Strict):
     """Whether every item is compared, whatever the index."""
     titles: bool = False
     """Whether titles come along."""
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> Self:
+        return _bounded(self, len(self.items) * self.k, "items times k")
 
 
 class Click(Strict):
@@ -63,7 +81,9 @@ class Click(Strict):
 class RecommendationsRequest(Strict):
     """What follows one history."""
 
-    history: Annotated[list[ItemId | Click], Field(max_length=MOST_ITEMS)]
+    history: Annotated[
+        list[Annotated[ItemId | Click, Field(union_mode="left_to_right")]], Field(max_length=MOST_ITEMS, fail_fast=True)
+    ]
     """From the oldest click on: ids, or ids with times, for a model that reads them. Times count where all have one."""
     asked: Seconds | None = None
     """The moment asked about; for a model that reads it."""
@@ -92,11 +112,30 @@ class RecommendationsRequest(Strict):
         told = [click.time for click in self.history if isinstance(click, Click)]
         return told if told and len(told) == len(self.history) else None
 
+    @property
+    def size(self) -> int:
+        """Items that its answer has, at most, each as many times as it counts."""
+        return self.k * (REASONED if self.because else 1)
+
 
 class BatchRequest(Strict):
     """What follows each of several histories."""
 
-    requests: Annotated[list[RecommendationsRequest], Field(min_length=1, max_length=MOST_REQUESTS)]
+    requests: Annotated[list[RecommendationsRequest], Field(min_length=1, max_length=MOST_REQUESTS, fail_fast=True)]
+    """Their k together are 100,000 at most; with `because`, each k counts 20 times."""
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> Self:
+        return _bounded(self, sum(each.size for each in self.requests), "all k together, 20 times with because,")
+
+
+Bounded = TypeVar("Bounded", bound=Strict)
+
+
+def _bounded(asked: Bounded, size: int, name: str) -> Bounded:
+    if size > MOST_ANSWERED:
+        raise PydanticCustomError("size", f"{name} may be {MOST_ANSWERED:,} at most")
+    return asked
 
 
 class Answer(BaseModel):
@@ -106,13 +145,13 @@ class Answer(BaseModel):
 class Reason(Answer):
     """A click without which the retriever would have given the item so much less."""
 
-    item: ItemId
+    item: KnownId
     raises: float
     title: str | None = None
 
 
 class Scored(Answer):
-    item: ItemId
+    item: KnownId
     score: float
     title: str | None = None
     because: list[Reason] | None = None
@@ -122,14 +161,14 @@ class Neighbours(Answer):
     """`score` is the cosine."""
 
     bundle: str
-    item: ItemId
+    item: KnownId
     neighbours: list[Scored]
 
 
 class SimilarAnswer(Answer):
     bundle: str
     answers: list[Neighbours]
-    unknown: list[ItemId] = []
+    unknown: list[KnownId] = []
     """Items that the model does not know: they have no list."""
 
 
@@ -138,7 +177,7 @@ class Recommendations(Answer):
     source: str
     """retriever, ranker; or popular, where nothing of the history is known."""
     recommendations: list[Scored]
-    unknown: list[ItemId] = []
+    unknown: list[KnownId] = []
     """Items of the history that the model cannot read: they were skipped."""
 
 
@@ -148,7 +187,7 @@ class BatchAnswer(Answer):
 
 
 class Found(Answer):
-    item: ItemId
+    item: KnownId
     title: str | None = None
 
 
@@ -158,7 +197,7 @@ class SearchAnswer(Answer):
 
 
 class Place(Answer):
-    item: ItemId
+    item: KnownId
     x: float
     y: float
     title: str | None = None
@@ -185,6 +224,8 @@ class BundleFacts(Answer):
     similar_metric: str
     index: str
     has_ranker: bool
+    num_ranked: int = 0
+    """How many items the ranker puts in order, and with that the largest k, unless `rerank` is false."""
     id_type: str
     user_features: list[str] = []
     """What a request may tell of a user."""

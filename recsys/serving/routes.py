@@ -1,7 +1,6 @@
 """What is asked of the server, and how it is answered. Knows neither FAISS nor torch.
 
-Bodies are parsed by the models themselves, which refuse what JSON has no number for; an answer never repeats what a
-client wrote, but for ids in `unknown`.
+An answer never repeats what a client wrote, but for ids in `unknown`.
 """
 
 import asyncio
@@ -10,26 +9,26 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any, TypeVar
-from urllib.parse import parse_qs
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from recsys.errors import UserError
-from recsys.serving.acceptance import Refused
-from recsys.serving.batching import MicroBatcher
+from recsys.serving.batching import MicroBatcher, slices
 from recsys.serving.config import ServeConfig
 from recsys.serving.current import Current
 from recsys.serving.description import described
-from recsys.serving.guard import Refusal, demand_bearer
+from recsys.serving.guard import demand_bearer
 from recsys.serving.lookup import Answers
 from recsys.serving.metrics import Metrics
 from recsys.serving.pages import PAGES, PageFile
+from recsys.serving.parsing import parsed, query_of, truth, whole
+from recsys.serving.refusal import Refusal, unprocessable
 from recsys.serving.requests import (
     MOST_K,
-    MOST_TEXT,
+    MOST_QUERY,
     BatchAnswer,
     BatchRequest,
     BundleFacts,
@@ -43,10 +42,9 @@ from recsys.serving.requests import (
     SimilarRequest,
 )
 
-Model = TypeVar("Model", bound=BaseModel)
 JSON = "application/json"
-NAMED = "user"
-"""The field in which names are the client's own."""
+# Of a batch, what is answered before the others have their turn: requests, and items of their lists together.
+SLICE, SLICE_SIZE = 16, 1_000
 
 
 class Routes:
@@ -57,7 +55,7 @@ class Routes:
         self._config = config
         self._metrics = metrics
         self._executor = executor
-        self._batcher: MicroBatcher[RecommendationsRequest, tuple[str, Recommendations | Refused]] = MicroBatcher(
+        self._batcher: MicroBatcher[RecommendationsRequest, Recommendations | UserError] = MicroBatcher(
             self._recommend_together,
             executor=self._executor,
             delay=config.batch_delay_ms / 1e3,
@@ -104,38 +102,43 @@ class Routes:
             if self._current.has_moved:
                 await self.load()
 
-    def neighbours(self, item: str, query: bytes) -> bytes:
-        told = parse_qs(query.decode("latin-1"), keep_blank_values=True) if query else {}
-        strange = set(told) - {"k", "titles"}
-        if strange:
-            raise Refusal(422, "Unprocessable", "the query takes k and titles")
-        k, titles = _whole(told.get("k", ["10"])[-1], 1, MOST_K, "k"), told.get("titles", ["false"])[-1]
-        if titles not in ("true", "false"):
-            raise Refusal(422, "Unprocessable", "titles is true or false")
-        found = self._current.answers.neighbours(item, k, titles == "true")
+    def neighbours_asked(self, item: str, query: bytes) -> bytes:
+        if not query:
+            return self.neighbours(item, 10, False)
+        said = query_of(query, ("k", "titles"))
+        return self.neighbours(
+            item, whole(said.get("k", "10"), 1, MOST_K, "k"), truth(said.get("titles", "false"), "titles")
+        )
+
+    def neighbours(self, item: str, k: int, has_titles: bool) -> bytes:
+        found = self._current.answers.neighbours(item, k, has_titles)
         if found is None:
             raise Refusal(404, "Unknown item", "the model that is served knows no such item")
         return found
 
     async def similar_one(self, item: str, k: K = 10, titles: bool = False) -> Response:
-        return Response(self.neighbours(item, f"k={k}&titles={str(titles).lower()}".encode()), media_type=JSON)
+        return Response(self.neighbours(item, k, titles), media_type=JSON)
 
     async def similar(self, request: Request) -> Response:
-        asked, answers = _parsed(SimilarRequest, await request.body()), self._current.answers
+        asked, answers = parsed(SimilarRequest, await request.body()), self._current.answers
         return Response(await self._run(partial(answers.similar, asked)), media_type=JSON)
 
     async def recommend(self, request: Request) -> Response:
-        _, answer = await self._batcher(_parsed(RecommendationsRequest, await request.body()))
-        return _told(_accepted(answer))
+        answer = await self._batcher(parsed(RecommendationsRequest, await request.body()))
+        if isinstance(answer, UserError):
+            raise unprocessable(str(answer))
+        return _told(answer)
 
     async def recommend_many(self, request: Request) -> Response:
-        asked = _parsed(BatchRequest, await request.body())
-        bundle, answers = await self._run(partial(self._batch, asked.requests))
-        return _told(BatchAnswer(bundle=bundle, answers=[_accepted(answer) for answer in answers]))
+        asked, answers = parsed(BatchRequest, await request.body()).requests, self._current.answers
+        told: list[bytes] = []
+        for part in slices([each.size for each in asked], number=SLICE, size=SLICE_SIZE):
+            told += await self._run(partial(_told_each, answers, asked[part], part.start))
+        return Response(b'{"bundle":"%s","answers":[%s]}' % (answers.bundle.encode(), b",".join(told)), media_type=JSON)
 
-    async def search(self, q: str) -> Response:
+    async def search(self, q: Annotated[str, Query(max_length=MOST_QUERY)]) -> Response:
         # it may take as long as many recommendations, and needs nothing that they need
-        return _told(await asyncio.to_thread(self._current.answers.search, q[:MOST_TEXT]))
+        return _told(await asyncio.to_thread(self._current.answers.search, q))
 
     async def map(self) -> Response:
         answers = self._current.answers
@@ -166,56 +169,32 @@ class Routes:
         self._metrics.serving(self._current.answers.bundle)
         return outcome
 
-    def _recommend_together(
-        self, asked: Sequence[RecommendationsRequest]
-    ) -> list[tuple[str, Recommendations | Refused]]:
-        bundle, answers = self._batch(asked)
-        return [(bundle, answer) for answer in answers]
-
-    def _batch(self, asked: Sequence[RecommendationsRequest]) -> tuple[str, list[Recommendations | Refused]]:
-        answers: Answers = self._current.answers
-        return answers.bundle, answers.recommend(asked)
+    def _recommend_together(self, asked: Sequence[RecommendationsRequest]) -> list[Recommendations | UserError]:
+        return self._current.answers.recommend(asked)
 
     async def _run(self, work: Callable[[], Any]) -> Any:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         except UserError as error:
-            raise Refusal(422, "Unprocessable", str(error)) from None
+            raise unprocessable(str(error)) from None
 
 
 async def _page(file: PageFile) -> Response:
     return Response(file.read(), media_type=file.kind)
 
 
-def _parsed(model: type[Model], body: bytes) -> Model:
-    """Refusal that says where and what, in the model's words: not one of the client's is repeated."""
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        faults = map(_fault, error.errors(include_url=False, include_input=False))
-        raise Refusal(422, "Unprocessable", "; ".join(dict.fromkeys(faults))) from None
-
-
-def _fault(error: Any) -> str:
-    if error["type"] == "json_invalid":
-        return "the body is no JSON"
-    parts = error["loc"] if error["type"] != "extra_forbidden" else ()
-    known = [str(part) for part in parts[: parts.index(NAMED) + 1 if NAMED in parts else None]]
-    where = ".".join(known) or "the body"
-    return f"{where}: {error['msg']}" if error["type"] != "extra_forbidden" else "the body has a field too many"
-
-
-def _accepted(answer: Recommendations | Refused) -> Recommendations:
-    if isinstance(answer, Refused):
-        raise Refusal(422, "Unprocessable", answer.reason)
-    return answer
+def _told_each(answers: Answers, asked: Sequence[RecommendationsRequest], first: int) -> list[bytes]:
+    """Some of a batch, which begin at `first`; UserError, which says where, if one of them cannot be answered."""
+    found = answers.recommend(asked)
+    for number, answer in enumerate(found, start=first):
+        if isinstance(answer, UserError):
+            raise UserError(f"requests.{number}: {answer}")
+    return [_json(answer) for answer in found if isinstance(answer, Recommendations)]
 
 
 def _told(answer: BaseModel) -> Response:
-    return Response(answer.model_dump_json(exclude_none=True), media_type=JSON)
+    return Response(_json(answer), media_type=JSON)
 
 
-def _whole(text: str, least: int, most: int, name: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        raise Refusal(422, "Unprocessable", f"{name} is a whole number from {least} to {most:,}")
-    return int(text)
+def _json(answer: BaseModel) -> bytes:
+    return answer.model_dump_json(exclude_none=True).encode()

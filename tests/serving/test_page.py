@@ -73,3 +73,55 @@ def test_a_fault_is_told_and_goes_away(page: Any) -> None:
     page.unroute("**/v1/recommendations")
     page.click("#found .add >> nth=0")
     page.wait_for_selector("#trouble", state="hidden")
+
+
+def test_the_choice_that_was_made_last_is_shown(page: Any) -> None:
+    page.fill("#query", "film 12")
+    page.wait_for_selector("#found .open >> nth=1")
+    slow, quick = (page.inner_text(f"#found .open >> nth={place}") for place in (0, 1))
+    waiting: list[Any] = []
+    page.route("**/similar?*", lambda route: route.continue_() if waiting else waiting.append(route))
+    for place in (0, 1):
+        page.click(f"#found .open >> nth={place}")
+    page.wait_for_selector(f"#near-title >> text=Nearest to {quick}")
+    with page.expect_response("**/similar?*"):
+        waiting[0].continue_()
+    page.wait_for_timeout(100)
+    assert slow != quick
+    assert page.inner_text("#near-title") == f"Nearest to {quick}"
+
+
+def test_ids_are_sent_as_they_came(page: Any) -> None:
+    large = 2**63 - 1
+    sent: list[str] = []
+
+    def record(route: Any) -> None:
+        sent.append(route.request.post_data)
+        route.fulfill(json={"bundle": "b", "source": "popular", "recommendations": [], "unknown": []})
+
+    page.route(
+        "**/v1/items?*",
+        lambda route: route.fulfill(json={"bundle": "b", "items": [{"item": large, "title": "Large"}]}),
+    )
+    page.route("**/v1/recommendations", record)
+    page.fill("#query", "large")
+    page.click("#found >> text=Large >> xpath=.. >> css=.add")
+    page.wait_for_selector("#recommended .hint")
+    assert f"[{large}]" in sent[0]
+
+
+def test_no_more_is_asked_than_the_ranker_puts_in_order(page: Any) -> None:
+    asked: list[Any] = []
+
+    def record(route: Any) -> None:
+        asked.append(route.request.post_data_json)
+        route.continue_()
+
+    def ranked(route: Any) -> None:
+        route.fulfill(json={**route.fetch().json(), "has_ranker": True, "num_ranked": 5})
+
+    page.route("**/v1/bundle", ranked)
+    page.route("**/v1/recommendations", record)
+    page.reload()
+    page.wait_for_selector("#recommended .open")
+    assert (asked[-1]["k"], asked[-1]["rerank"]) == (5, True)

@@ -20,9 +20,16 @@ async function send(method, path, body) {
   return answer;
 }
 
+/* Whole numbers that are too large for a double are kept to the digit: ids are such. */
+const parsed = (text) => JSON.parse(text, (_, value, context) => {
+  const isRounded = Number.isInteger(value) && !Number.isSafeInteger(value);
+  return isRounded && context && /^-?\d+$/.test(context.source) ? BigInt(context.source) : value;
+});
+const written = (value, space) => JSON.stringify(value, (_, own) => (typeof own === "bigint" ? JSON.rawJSON(String(own)) : own), space);
+
 async function ask(path, body) {
-  const answer = await send(body ? "POST" : "GET", path, body && JSON.stringify(body));
-  const told = await answer.json();
+  const answer = await send(body ? "POST" : "GET", path, body && written(body));
+  const told = parsed(await answer.text());
   if (!answer.ok) throw new Error(told.detail || `status ${answer.status}`);
   return told;
 }

@@ -77,7 +77,7 @@ function trial(path, method, parameters, content) {
     form.append(label);
     return { parameter, input };
   });
-  const body = content && element("textarea", JSON.stringify(exampleOf(content.schema), null, 2), { rows: "5", "aria-label": "Body", spellcheck: "false" });
+  const body = content && element("textarea", written(exampleOf(content.schema), 2), { rows: "5", "aria-label": "Body", spellcheck: "false" });
   if (body) form.append(body);
   form.append(element("button", "Send", { type: "submit" }), answer);
   form.addEventListener("submit", async (event) => {
@@ -93,7 +93,7 @@ async function show(place, asked) {
   place.hidden = false;
   try {
     const answer = await asked, text = await answer.text(), isJson = (answer.headers.get("content-type") || "").includes("json");
-    place.textContent = `${answer.status}\n${isJson ? JSON.stringify(JSON.parse(text), null, 2) : text}`;
+    place.textContent = `${answer.status}\n${isJson ? written(parsed(text), 2) : text}`;
   } catch (error) {
     place.textContent = `No answer: ${error.message}`;
   }

@@ -1,7 +1,8 @@
 "use strict";
 /* Search, neighbours, a history with its recommendations, and a map. Every request goes to this very server. */
 
-const state = { chosen: null, history: [], places: [], cursor: -1, asked: 0, hasRanker: false };
+const state = { chosen: null, history: [], places: [], cursor: -1, asked: 0, looked: 0, numRanked: 0 };
+const K = 12;
 
 function report(error) {
   byId("trouble").hidden = !error;
@@ -39,7 +40,9 @@ const search = attempt(async (text) => {
 });
 
 const choose = attempt(async (item) => {
-  const found = await ask(`/v1/items/${encodeURIComponent(item.item)}/similar?k=12&titles=true`);
+  const looked = ++state.looked;
+  const found = await ask(`/v1/items/${encodeURIComponent(item.item)}/similar?k=${K}&titles=true`);
+  if (looked !== state.looked) return; // another choice was quicker
   state.chosen = item;
   byId("near-title").textContent = `Nearest to ${nameOf(item)}`;
   show("near", found.neighbours, "Nothing is near.");
@@ -54,7 +57,8 @@ function click(item) {
 const recommend = attempt(async () => {
   showHistory();
   const asked = ++state.asked;
-  const body = { history: state.history.map((item) => item.item), k: 12, titles: true, because: true, rerank: state.hasRanker && byId("rerank").checked };
+  const rerank = state.numRanked > 0 && byId("rerank").checked, k = rerank ? Math.min(K, state.numRanked) : K;
+  const body = { history: state.history.map((item) => item.item), k, titles: true, because: true, rerank };
   const found = await ask("/v1/recommendations", body);
   if (asked !== state.asked) return; // another click was quicker
   const sources = { popular: "Nothing of the history is known: these are the most clicked items.", ranker: "Retrieved, then re-ranked.", retriever: "By the retriever." };
@@ -135,7 +139,7 @@ function steer(event) {
 const start = attempt(async () => {
   const [facts, map] = await Promise.all([ask("/v1/bundle"), ask("/v1/map")]);
   state.places = map.places;
-  state.hasRanker = facts.has_ranker;
+  state.numRanked = facts.num_ranked;
   byId("stage").hidden = !facts.has_ranker;
   const told = { ...facts, metrics: Object.entries(facts.metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`).join(", ") };
   byId("facts").replaceChildren(...Object.entries(told).flatMap(([name, value]) => [element("dt", name.replaceAll("_", " ")), element("dd", String(value))]));
