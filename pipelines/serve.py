@@ -1,5 +1,6 @@
 """`recsys serve BUNDLE [--host 127.0.0.1 --port 8000]`"""
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -17,10 +18,12 @@ def serve(
     drain: Annotated[int, typer.Option(min=1, help="Seconds for accepted requests after SIGTERM.")] = 10,
 ) -> None:
     """Serves nearest items and recommendations over HTTP. RECSYS_TOKEN is asked of clients where it is set."""
+    # until there is a bundle to load again; the import alone takes seconds
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from recsys.serving.config import ServeConfig
     from recsys.serving.server import serve as run_server
 
-    config = ServeConfig(host=host, port=port, workers=workers, watch_seconds=watch, drain_seconds=drain)
+    config = ServeConfig.told(host=host, port=port, workers=workers, watch_seconds=watch, drain_seconds=drain)
     run_server(bundle, config)
 
 

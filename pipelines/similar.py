@@ -37,7 +37,8 @@ def similar(  # noqa: PLR0913 - what a user may say
 ) -> None:
     """Prints each item's nearest items by cosine, with titles and features."""
     if url is not None:
-        _ask_server(url, [bundle, *(items or ())], k)
+        _check_server(has_more=together or every is not None or index != "bundle")
+        _ask_server(url, [bundle, *(items or ())], k, as_json=as_json)
         return
     from recsys import load
     from recsys.offline.neighbours import write_neighbours
@@ -63,6 +64,14 @@ def _check(every: Path | None, *, has_items: bool, has_more: bool) -> None:
         raise ConfigError("name items to look up, or write every item's neighbours with --all FILE")
 
 
+def _check_server(*, has_more: bool) -> None:
+    if has_more:
+        raise ConfigError(
+            "a server gives each item's own list from its bundle's index: leave --together, --all and --index out, "
+            "or name a bundle instead of --url"
+        )
+
+
 def _show(opened: "Recommender", answers: "list[tuple[list[ItemId], list[Neighbour]]]") -> None:
     for asked, neighbours in answers:
         show_table(f"Nearest to {', '.join(map(opened.name_of, asked))}", *_table(opened, neighbours))
@@ -78,14 +87,23 @@ def _answers(
     return [([item], own) for item, own in zip(wanted, lists, strict=True)]
 
 
-def _ask_server(url: str, items: Sequence[str], k: int) -> None:
+def _ask_server(url: str, items: Sequence[str], k: int, *, as_json: bool) -> None:
     from recsys.serving.client import Client
 
     client = Client(url, token=os.environ.get("RECSYS_TOKEN"))
-    for item in items:
+    answers = [(item, client.similar(item, k=k)) for item in items]
+    if as_json:
+        served = client.bundle()
+        told = [
+            {"items": [item], "neighbours": [found.model_dump(include={"item", "title", "score"}) for found in own]}
+            for item, own in answers
+        ]
+        show_json({"bundle": served.bundle, "metric": served.similar_metric, "index": served.index, "answers": told})
+        return
+    for item, own in answers:
         rows = [
             [str(rank), str(found.item), found.title or "", f"{found.score:.3f}"]
-            for rank, found in enumerate(client.similar(item, k=k), start=1)
+            for rank, found in enumerate(own, start=1)
         ]
         show_table(f"Nearest to {item}", ["rank", "item", "title", "cosine"], rows)
 

@@ -102,7 +102,10 @@ FENCES = {
         "recsys/benchmark/recall_plot.py",
     ],
     "fastapi": ["recsys/serving/http.py", "recsys/serving/routes.py", "recsys/serving/description.py"],
-    "uvicorn": ["recsys/serving/server.py", "recsys/benchmark/bare.py"],
+    "uvicorn": [
+        *(f"recsys/serving/{name}.py" for name in ("server", "stopping", "connections", "workers")),
+        "recsys/benchmark/bare.py",
+    ],
     "starlette": ["recsys/serving/http.py", "recsys/benchmark/bare.py"],
 }
 

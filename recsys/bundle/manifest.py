@@ -89,12 +89,20 @@ def seal_of(manifest: bytes, record: bytes) -> bytes:
     return _seal(f"{hashes[0]}  {MANIFEST}\n{hashes[1]}  {RECORD}\n".encode())
 
 
+def resolved(path: Path) -> Path:
+    """Where a pointer leads to; UserError where it leads round in a circle."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        raise UserError(f"no bundle at {path}: this link leads to itself; point it to a published bundle") from None
+
+
 def verify(path: Path) -> Manifest:
     """Hashes every file before anything is parsed; a BundleError names the file that has changed.
 
     What is opened afterwards is opened a second time: nobody may write into a published bundle.
     """
-    directory = path.resolve()
+    directory = resolved(path)
     if not directory.is_dir():
         raise UserError(f"no bundle at {path}: give the directory that `recsys index` published")
     if not (directory / MANIFEST).exists() and (directory / "bundle").is_dir():

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
+from safetensors import SafetensorError
 
 from recsys.bundle.contents import CANDIDATES, GOLDEN, ITEMS, KNOWN, METRICS, POPULARITY, RECOMMEND, SIMILAR, VECTORS
 from recsys.bundle.golden import Golden
-from recsys.bundle.manifest import MANIFEST, RECORD, Manifest, Record, content_id, verify
+from recsys.bundle.manifest import MANIFEST, RECORD, Manifest, Record, content_id, resolved, verify
 from recsys.data.feature_table import Features
 from recsys.data.titles import Titles
 from recsys.data.user_features import UserFeatures
@@ -52,10 +53,24 @@ class Bundle:
     """What the ranker reads of a user, if it reads anything."""
 
 
+# What parsing raises of files that are whole, but were written by a library that knew more than this one.
+ILLEGIBLE = (ValueError, LookupError, RuntimeError, SafetensorError)
+
+
 def open_bundle(path: Path) -> Bundle:
     """Verified before anything in it is parsed; a pointer that moves on later does not matter."""
-    directory = path.resolve()
+    directory = resolved(path)
     manifest = verify(directory)
+    try:
+        return _parsed(directory, manifest)
+    except ILLEGIBLE as error:
+        raise BundleError(
+            f"bundle {directory} is refused: recsys {manifest.library_version} wrote it, and this one cannot read it "
+            f"({_first_line(error)}); use that version, or publish it again with this one"
+        ) from error
+
+
+def _parsed(directory: Path, manifest: Manifest) -> Bundle:
     return Bundle(
         path=directory,
         content_id=content_id((directory / MANIFEST).read_bytes()),
@@ -76,6 +91,10 @@ def open_bundle(path: Path) -> Bundle:
         ranker=load_ranker(directory) if manifest.num_ranked else None,
         user_features=UserFeatures.open(directory),
     )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _index(directory: Path, name: str) -> ItemIndex:

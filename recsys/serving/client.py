@@ -5,12 +5,15 @@ client.similar("i01999", k=5)                    # -> [Scored(item, score, title
 client.recommend(["i01999", "i00007"], k=5)      # -> Recommendations(bundle, source, recommendations, unknown)
 """
 
+import http.client
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
+
+from pydantic import BaseModel, ValidationError
 
 from recsys.errors import DataError, UserError
 from recsys.serving.requests import (
@@ -26,6 +29,8 @@ from recsys.serving.requests import (
     SearchAnswer,
     UserValue,
 )
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class ServerError(UserError):
@@ -46,7 +51,7 @@ class Client:
 
     def similar(self, item: ItemId, *, k: int = 10) -> list[Scored]:
         path = f"/v1/items/{quote(str(item), safe='')}/similar?{urlencode({'k': k, 'titles': 'true'})}"
-        return Neighbours.model_validate_json(self._ask(path)).neighbours
+        return self._ask(Neighbours, path).neighbours
 
     def recommend(
         self,
@@ -63,31 +68,34 @@ class Client:
         clicks = history if times is None else [Click(item=i, time=t) for i, t in zip(history, times, strict=True)]
         told = None if user is None else dict(user)
         asked = RecommendationsRequest(history=list(clicks), k=k, rerank=rerank, titles=True, user=told)
-        return Recommendations.model_validate_json(self._ask("/v1/recommendations", asked.model_dump(mode="json")))
+        return self._ask(Recommendations, "/v1/recommendations", asked.model_dump(mode="json"))
 
     def recommend_many(self, asked: Sequence[RecommendationsRequest]) -> list[Recommendations]:
         body = BatchRequest(requests=list(asked)).model_dump(mode="json")
-        return BatchAnswer.model_validate_json(self._ask("/v1/recommendations:batch", body)).answers
+        return self._ask(BatchAnswer, "/v1/recommendations:batch", body).answers
 
     def search(self, text: str) -> SearchAnswer:
-        return SearchAnswer.model_validate_json(self._ask(f"/v1/items?{urlencode({'q': text})}"))
+        return self._ask(SearchAnswer, f"/v1/items?{urlencode({'q': text})}")
 
     def bundle(self) -> BundleFacts:
-        return BundleFacts.model_validate_json(self._ask("/v1/bundle"))
+        return self._ask(BundleFacts, "/v1/bundle")
 
-    def _ask(self, path: str, body: Any = None) -> bytes:
+    def _ask(self, model: type[Model], path: str, body: Any = None) -> Model:
+        if not self._url.startswith(("http://", "https://")):
+            raise ServerError(f"{self._url} is no server's address: name one like http://127.0.0.1:8000", 0)
         headers = {"content-type": "application/json"}
         if self._token is not None:
             headers["authorization"] = f"Bearer {self._token}"
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self._url + path, data=data, headers=headers)
         try:
+            request = urllib.request.Request(self._url + path, data=data, headers=headers)
             with urllib.request.urlopen(request, timeout=self._timeout) as answer:
-                found: bytes = answer.read()
-                return found
+                return model.model_validate_json(answer.read())
         except urllib.error.HTTPError as error:
             raise ServerError(f"{self._url}: {_reason(error)}", error.code) from None
-        except OSError as error:
+        except (ValidationError, http.client.BadStatusLine):
+            raise ServerError(f"what answers at {self._url} is no `recsys serve`", 0) from None
+        except (OSError, ValueError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise ServerError(f"no answer from {self._url} ({reason}): is `recsys serve` running there?", 0) from None
 

@@ -4,10 +4,8 @@ An answer never repeats what a client wrote, but for ids in `unknown`.
 """
 
 import asyncio
-import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Annotated, Any
 
@@ -26,6 +24,7 @@ from recsys.serving.metrics import Metrics
 from recsys.serving.pages import PAGES, PageFile
 from recsys.serving.parsing import parsed, query_of, truth, whole
 from recsys.serving.refusal import Refusal, unprocessable
+from recsys.serving.reloading import Reloading
 from recsys.serving.requests import (
     MOST_K,
     MOST_QUERY,
@@ -55,6 +54,8 @@ class Routes:
         self._config = config
         self._metrics = metrics
         self._executor = executor
+        self._reloading = Reloading(current, metrics, watch_seconds=config.watch_seconds)
+        self.living = self._reloading.living
         self._batcher: MicroBatcher[RecommendationsRequest, Recommendations | UserError] = MicroBatcher(
             self._recommend_together,
             executor=self._executor,
@@ -79,28 +80,6 @@ class Routes:
             app.get(path, include_in_schema=False)(partial(_page, file))
         if admin is not None:
             app.post("/admin/reload", summary="Serves what the bundle's pointer leads to")(partial(self.reload, admin))
-
-    @asynccontextmanager
-    async def living(self, _: FastAPI) -> AsyncIterator[None]:
-        """SIGHUP loads the bundle again, and so does a pointer that moves, where it is watched."""
-        loop, loads = asyncio.get_running_loop(), set[asyncio.Task[str]]()
-
-        def load() -> None:
-            task = loop.create_task(self.load())
-            loads.add(task)
-            task.add_done_callback(loads.discard)
-
-        with suppress(NotImplementedError, RuntimeError, ValueError):  # no main thread, no Unix
-            loop.add_signal_handler(signal.SIGHUP, load)
-        watcher = loop.create_task(self._watch())
-        yield
-        watcher.cancel()
-
-    async def _watch(self) -> None:
-        while self._config.watch_seconds:
-            await asyncio.sleep(self._config.watch_seconds)
-            if self._current.has_moved:
-                await self.load()
 
     def neighbours_asked(self, item: str, query: bytes) -> bytes:
         if not query:
@@ -157,17 +136,10 @@ class Routes:
         demand_bearer(request.scope, admin, "the administrator's token is asked for")
         if self._config.workers > 1:
             raise Refusal(409, "One of several", "several processes serve here: send the first SIGHUP, or use --watch")
-        outcome = await self.load()
+        outcome = await self._reloading.load()
         if outcome == "refused":
             raise Refusal(409, "Refused", "the new bundle is not sound; the old one stays, and the log says why")
         return Response(f'{{"outcome":"{outcome}","bundle":"{self._current.answers.bundle}"}}', media_type=JSON)
-
-    async def load(self) -> str:
-        """Beside the requests, not before them."""
-        outcome = await asyncio.to_thread(self._current.reload)
-        self._metrics.reloaded(outcome)
-        self._metrics.serving(self._current.answers.bundle)
-        return outcome
 
     def _recommend_together(self, asked: Sequence[RecommendationsRequest]) -> list[Recommendations | UserError]:
         return self._current.answers.recommend(asked)

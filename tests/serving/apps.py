@@ -1,18 +1,19 @@
 """The application without a server around it: what ASGI hands in, and what comes out."""
 
 import asyncio
-import io
 import json
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import unquote
 
-from recsys.serving.access import AccessLog
+from recsys.serving.access import AccessLog, LineWriter
 from recsys.serving.config import ServeConfig
 from recsys.serving.current import Current
 from recsys.serving.guard import App
@@ -30,13 +31,18 @@ class Told:
         return json.loads(self.body)
 
 
+@cache
+def nowhere() -> LineWriter:
+    return LineWriter(os.open(os.devnull, os.O_WRONLY))
+
+
 class Application:
     """One bundle's."""
 
     def __init__(self, bundle: Path, *, token: str | None = None, admin: str | None = None, **config: Any) -> None:
         self.current = Current(bundle, tell=lambda _: None)
         self._executor = ThreadPoolExecutor(1)
-        with patch("recsys.serving.http.AccessLog", lambda: AccessLog(io.StringIO())):
+        with patch("recsys.serving.http.AccessLog", lambda: AccessLog(nowhere())):
             self.app = create_app(self.current, ServeConfig(**config), self._executor, token=token, admin=admin)
 
     def ask(self, method: str, target: str, body: Any = None, **headers: str) -> Told:

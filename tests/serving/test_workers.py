@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,13 @@ def wait_until_it_answers(server: Running) -> None:
     raise AssertionError("".join(server.lines))
 
 
+def wait_until(is_so: Callable[[], bool], server: Running) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not is_so():
+        time.sleep(0.05)
+    assert is_so(), "".join(server.lines)
+
+
 @pytest.mark.slow
 def test_they_answer_as_one_and_end_as_one(two: tuple[Path, list[Path]]) -> None:
     workdir, (first, second) = two
@@ -52,5 +60,13 @@ def test_they_answer_as_one_and_end_as_one(two: tuple[Path, list[Path]]) -> None
             time.sleep(0.05)
         assert seen[-1] == second.name
         assert not before & set(processes_of(server))
+
+        hung = processes_of(server)[0]
+        os.kill(hung, signal.SIGSTOP)
+        wait_until(lambda: hung not in processes_of(server), server)
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: len(processes_of(server)) == 3, server)
+        began = time.monotonic()
         assert server.stop() == 0
+        assert time.monotonic() - began < 4, "in the middle of a replacement, too"
     assert not any("Traceback" in line for line in server.lines)
