@@ -97,6 +97,7 @@ class LogLines(logging.Handler):
 def log_to_stderr() -> None:
     """Whatever is logged in this process, uvicorn's own warnings, too."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[LogLines()])
+    logging.getLogger("faiss").setLevel(logging.WARNING)  # it tells of each library that it does not find
 
 
 @cache

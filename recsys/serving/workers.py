@@ -117,8 +117,8 @@ class Workers:
             code = worker.end()
             log.warning("serve: process %s %s, another takes its place", worker.pid, "hung" if hangs else "ended")
             if not worker.is_up:
-                if not any(other.is_up for other in self._workers):
-                    return abs(code) or 1
+                if code > 0 and not any(other.is_up for other in self._workers):
+                    return code  # it ended by itself; who was killed may have been up without having told yet
                 self._retry = time.monotonic() + RETRY_SECONDS
             self._workers[place] = self._started()
         return 0
