@@ -82,7 +82,6 @@ FLASH = (*FUSED, *BIASED, "local", "adaptive_span", "transformer_xl")
 EARLIER, ALL = SoftmaxAttention.forward, SequenceContext.readable_BLL
 MEANT = "valid_BL = self.valid_BL(length)"
 NEAR = Windows.readable_NWS, "self.neighbours(valid_BL[..., None])"
-SHARE = "readable_BLL.sum(dim=-1, keepdim=True)"
 FAR = 'scores.masked_fill(~torch.cat(readable, dim=-1)[:, :, None], float("-inf")).softmax(dim=-1)'
 FAR_LATE = "scores.softmax(dim=-1).masked_fill(~torch.cat(readable, dim=-1)[:, :, None], 0.0)"
 MADE = '.masked_fill(~self._readable(context, length), float("-inf")).softmax(dim=-1)'
@@ -142,7 +141,6 @@ IN_DENOMINATOR = {
     "sparse": Edit(SparseAttention.mixed, FAR, FAR_LATE),
     "lsh": Edit(LshAttention._round, TOTAL, "scores.nan_to_num(neginf=0.0).logsumexp(dim=-1, keepdim=True)"),
     "synthesizer": Edit(Synthesizer.weights, MADE, MADE_LATE),
-    "hstu": Edit(Hstu.mixed, SHARE, "torch.tensor(length)"),
 }
 SIGN_FLIPPED = {
     "rotary": Edit(Rotary.forward, "= places[", "= -places["),
@@ -181,7 +179,7 @@ DOES_NOT_APPLY: dict[str, dict[str, str]] = {
     "inverted pad mask": dict.fromkeys(("gru", "causal_cnn"), NO_PADS),
     "softmax over queries": dict.fromkeys(("hstu", *PLAIN), NO_SOFTMAX),
     "no 1/sqrt(d)": dict.fromkeys(("synthesizer", *PLAIN), NO_SCORES),
-    "pads in the denominator": dict.fromkeys(PLAIN, NO_SOFTMAX),
+    "pads in the denominator": dict.fromkeys(("hstu", *PLAIN), NO_SOFTMAX),
     "time delta sign flipped": {
         **dict.fromkeys(("gaussian", *WINDOWS), NO_SIGN),
         **dict.fromkeys(("softmax", "lsh", "synthesizer", "lite", *PLAIN), NO_DISTANCE),
