@@ -24,7 +24,7 @@ def trained_here(session: Session, setting: Setting) -> tuple[TrainingOutcome, L
     """What has finished is not trained again. ConfigError where that was on another machine: minutes of two machines
     do not compare."""
     file = session.layout.workdir / MACHINE
-    if session.is_current(Stage.TRAIN):
+    if session.fault(Stage.TRAIN) is None:
         outcome = train(session).outcome
         if not file.exists():
             return outcome, Load(others=None)

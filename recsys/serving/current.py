@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
-from recsys.bundle.golden import GoldenQuery
 from recsys.bundle.manifest import MANIFEST, content_id, resolved
 from recsys.bundle.opened import ILLEGIBLE, open_bundle
 from recsys.errors import BundleError, RecsysError
 from recsys.recommender import Recommender
-from recsys.rules import Clicks
 from recsys.serving.lookup import Answers
+from recsys.serving.trial import try_out
 
 Outcome = Literal["loaded", "unchanged", "refused"]
 
@@ -75,34 +72,11 @@ class Current:
 def tried_out(pointer: Path) -> Answers:
     """Of a bundle that answers as it did when it was made; BundleError where it does not."""
     recommender = Recommender(open_bundle(pointer))
-    answers = Answers(recommender)
     try:
-        answers.check()
-        _check_what_it_leaves(recommender)
+        try_out(recommender)
     except ILLEGIBLE as error:
         raise BundleError(f"bundle {pointer} cannot answer its own questions: {error}; publish it again") from error
-    return answers
-
-
-def _check_what_it_leaves(recommender: Recommender) -> None:
-    """The scores behind an approximate index, which itself may miss some; and that a ranker's are numbers."""
-    bundle = recommender.bundle
-    if bundle.recommend_index is not None:
-        vectors = bundle.item_vectors[bundle.candidates]
-        for number, query in enumerate(bundle.golden.queries):
-            user = recommender.user_vectors(_history(query)).cpu().numpy()
-            if not bundle.golden.agrees(number, np.sort((user @ vectors.T)[0])[::-1]):
-                raise BundleError(f"bundle {bundle.path} does not score question {number} as it did when it was made")
-    if bundle.manifest.num_ranked:
-        for query in bundle.golden.queries[:1]:
-            k = min(len(query.scores), bundle.manifest.num_ranked)
-            lists = recommender.lists(_history(query), k=k, exclude_seen=False)
-            if not np.isfinite(lists.scores).all():
-                raise BundleError(f"the ranker of bundle {bundle.path} gives scores that are no numbers")
-
-
-def _history(query: GoldenQuery) -> Clicks:
-    return Clicks.of([np.array(query.history, np.int32)])
+    return Answers(recommender)
 
 
 def _content_of(directory: Path) -> str | None:

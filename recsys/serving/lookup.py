@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from recsys.data.suggestions import close_items
 from recsys.data.vocabulary import ItemId
-from recsys.errors import BundleError, UserError
+from recsys.errors import UserError
 from recsys.moments import ticks_of
 from recsys.recommender import Recommendation, Recommender
 from recsys.rules import Clicks
@@ -63,20 +63,6 @@ class Answers:
         """Two items that the model knows, if there are so many."""
         bundle = self._recommender.bundle
         return self._recommender.catalogue.ids(np.flatnonzero(bundle.known & bundle.candidates)[:2])
-
-    def check(self) -> None:
-        """BundleError where the bundle does not answer as it did when it was made. Warms up, too."""
-        bundle = self._recommender.bundle
-        for number, query in enumerate(bundle.golden.queries):
-            clicks = Clicks.of([np.array(query.history, np.int32)])
-            lists = self._recommender.lists(clicks, k=len(query.scores), exclude_seen=False, rerank=False)
-            if not bundle.golden.agrees(number, lists.scores[0]) and bundle.recommend_index is None:
-                raise BundleError(
-                    f"bundle {bundle.path} does not answer its own question {number} as it did when it was made"
-                )
-        popular = np.flatnonzero(bundle.known & bundle.candidates)[:1]
-        if len(popular):
-            self._recommender.lookups.near_each(popular, min(10, len(bundle.index)))
 
     def similar(self, asked: SimilarRequest) -> bytes:
         """JSON of a SimilarAnswer, made without one: models of thousands of items take longer than to find them."""

@@ -7,7 +7,6 @@ loaded again.
 import gc
 import logging
 import os
-import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -35,7 +34,6 @@ log = logging.getLogger("recsys.serving")
 
 def serve(bundle: Path, config: ServeConfig) -> None:
     """Until a signal says so. RECSYS_TOKEN, where it is set, is asked of all, RECSYS_ADMIN_TOKEN of who reloads."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # there is nothing to load again yet
     log_to_stderr()
     _client_token()
     sockets = bound(config.host, config.port)

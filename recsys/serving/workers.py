@@ -46,9 +46,8 @@ class Worker(Process):
     def is_running(self) -> bool:
         return self.process.is_alive()
 
-    @property
-    def hangs(self) -> bool:
-        """Whether it has been silent for longer than it may. Asks it how it is, and waits for nothing."""
+    def has_hung(self) -> bool:
+        """Asks it how it is, and waits for nothing: whether it has been silent for longer than it may."""
         try:
             if self.parent_conn.poll(0):
                 self.is_up, self._asked = self.parent_conn.recv() or self.is_up, None
@@ -111,11 +110,11 @@ class Workers:
     def _look_after(self) -> int:
         """The exit code where nothing is served, and another try would end alike."""
         for place, worker in enumerate(self._workers):
-            hangs = worker.hangs
-            if (worker.is_running and not hangs) or time.monotonic() < self._retry:
+            has_hung = worker.has_hung()
+            if (worker.is_running and not has_hung) or time.monotonic() < self._retry:
                 continue
             code = worker.end()
-            log.warning("serve: process %s %s, another takes its place", worker.pid, "hung" if hangs else "ended")
+            log.warning("serve: process %s %s, another takes its place", worker.pid, "hung" if has_hung else "ended")
             if not worker.is_up:
                 if code > 0 and not any(other.is_up for other in self._workers):
                     return code  # it ended by itself; who was killed may have been up without having told yet
@@ -130,7 +129,7 @@ class Workers:
         elif self._successor is None:
             self._old = [worker for worker in self._old if worker in self._workers]
             self._successor = self._started() if self._old else None
-        elif self._successor.hangs or not self._successor.is_running:
+        elif self._successor.has_hung() or not self._successor.is_running:
             self._successor.end()
             self._successor, self._old = None, []
             log.warning("serve: the new process did not start, the others stay")

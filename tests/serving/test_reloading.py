@@ -123,7 +123,7 @@ def test_an_approximate_index_hides_no_other_scores(tmp_path: Path) -> None:
     indexed = Indexed(is_recommend_approximate=True)
     bundle = publish(made_contents(made_dataset(tmp_path / "dataset"), indexed=indexed), tmp_path, RECORD)
     assert tried_out(bundle).bundle == bundle.name
-    with pytest.raises(BundleError, match="does not score question 0 as it did when it was made"):
+    with pytest.raises(BundleError, match="does not answer its own question 0 as it did when it was made"):
         tried_out(resealed_copy(bundle, tmp_path / "other", "golden.json", with_other_scores))
 
 
