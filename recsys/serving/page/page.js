@@ -21,7 +21,7 @@ function itemRow(item, score) {
   open.addEventListener("click", () => choose(item));
   const add = element("button", "+", { class: "add", type: "button", "aria-label": `Add ${nameOf(item)} to the history` });
   add.addEventListener("click", () => click(item));
-  row.append(open, element("span", score === undefined ? "" : score.toFixed(3), { class: "score" }), add);
+  row.append(open, element("span", score === undefined ? "" : Number.isInteger(score) ? String(score) : score.toFixed(3), { class: "score" }), add);
   if (item.because && item.because.length) {
     row.append(element("small", `because of ${item.because.map(nameOf).join(" and ")}`));
   }
