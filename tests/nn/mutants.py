@@ -75,9 +75,12 @@ def bias_of(scores, attn_mask, is_causal):
 
 FUSED = ("softmax", "rotary", "lite")
 BIASED = ("gaussian", "shaw", "bucketed", "time_gaps")
-WINDOWS = ("local", "adaptive_span", "sparse")
+SPARSE = ("sparse-strided", "sparse-fixed")
+WINDOWS = ("local", "adaptive_span", *SPARSE)
 BY_CONTEXT = ("transformer_xl", "hstu")
-PLAIN = ("convolution", "gru", "causal_cnn")
+MADE_UP = ("synthesizer", "synthesizer-random", "synthesizer-factorised")
+CONVOLUTIONS = ("convolution", "convolution-lightweight")
+PLAIN = (*CONVOLUTIONS, "gru", "causal_cnn")
 FLASH = (*FUSED, *BIASED, "local", "adaptive_span", "transformer_xl")
 EARLIER, ALL = SoftmaxAttention.forward, SequenceContext.readable_BLL
 MEANT = "valid_BL = self.valid_BL(length)"
@@ -92,8 +95,8 @@ TOTAL_OF_ALL = "scores.logsumexp(dim=(-2, -1), keepdim=True).expand(*scores.shap
 Table = dict[str, Edit | Attention]
 
 
-def of(kinds: tuple[str, ...], edit: Edit | Attention) -> Table:
-    return dict.fromkeys(kinds, edit)
+def of(names: tuple[str, ...], edit: Edit | Attention) -> Table:
+    return dict.fromkeys(names, edit)
 
 
 NO_MASK = {
@@ -102,8 +105,8 @@ NO_MASK = {
     **of(WINDOWS, Edit(Windows.readable_NWS, "& (distances_WS >= 0) if", "if")),
     **of(BY_CONTEXT, Edit(ALL, "readable_BLL.tril()", "readable_BLL")),
     "lsh": Edit(LshAttention._meet, "(0 if causal else", "(-self.chunk if causal else"),
-    "synthesizer": Edit(Synthesizer._readable, "columns_L[:, None]", "columns_L[:, None] + length"),
-    "convolution": Edit(Convolution.mixed, "0 if context.causal else", ""),
+    **of(MADE_UP, Edit(Synthesizer._readable, "columns_L[:, None]", "columns_L[:, None] + length")),
+    **of(CONVOLUTIONS, Edit(Convolution.mixed, "0 if context.causal else", "")),
     "causal_cnn": Edit(CausalCnn.mixed, "(self.reach, 0)", "(self.reach // 2, self.reach - self.reach // 2)"),
 }
 OFF_BY_ONE = {
@@ -112,35 +115,35 @@ OFF_BY_ONE = {
     **of(WINDOWS, Edit(Windows.readable_NWS, ">= 0) if", ">= -1) if")),
     **of(BY_CONTEXT, Edit(ALL, ".tril()", ".tril(1)")),
     "lsh": Edit(LshAttention._meet, "(0 if causal else", "(-1 if causal else"),
-    "synthesizer": Edit(Synthesizer._readable, "columns_L[:, None]", "columns_L[:, None] + 1"),
-    "convolution": Edit(Convolution.mixed, "0 if context.causal else", "1 if context.causal else"),
+    **of(MADE_UP, Edit(Synthesizer._readable, "columns_L[:, None]", "columns_L[:, None] + 1")),
+    **of(CONVOLUTIONS, Edit(Convolution.mixed, "0 if context.causal else", "1 if context.causal else")),
     "causal_cnn": Edit(CausalCnn.mixed, "(self.reach, 0)", "(self.reach - 1, 1)"),
 }
 INVERTED = {
-    **of((*FUSED, *BIASED, *BY_CONTEXT, "synthesizer"), Edit(ALL, MEANT, "valid_BL = ~self.valid_BL(length)")),
+    **of((*FUSED, *BIASED, *BY_CONTEXT, *MADE_UP), Edit(ALL, MEANT, "valid_BL = ~self.valid_BL(length)")),
     **of(WINDOWS, Edit(*NEAR, "self.neighbours(~valid_BL[..., None])")),
     "lsh": Edit(LshAttention.mixed, "= ~context.valid_BL", "= context.valid_BL"),
-    "convolution": Edit(Convolution.mixed, "* valid_BL1", "* ~valid_BL1"),
+    **of(CONVOLUTIONS, Edit(Convolution.mixed, "* valid_BL1", "* ~valid_BL1")),
 }
 OVER_QUERIES = {
     **of(FLASH, Attention(over_queries)),
-    "sparse": Edit(SparseAttention.mixed, ".softmax(dim=-1)", ".softmax(dim=-2).nan_to_num()"),
+    **of(SPARSE, Edit(SparseAttention.mixed, ".softmax(dim=-1)", ".softmax(dim=-2).nan_to_num()")),
     "lsh": Edit(
         LshAttention._round, TOTAL, "scores.logsumexp(dim=(-2, -1), keepdim=True).expand(*scores.shape[:-1], 1)"
     ),
-    "synthesizer": Edit(Synthesizer.weights, "softmax(dim=-1)", "softmax(dim=-2)"),
+    **of(MADE_UP, Edit(Synthesizer.weights, "softmax(dim=-1)", "softmax(dim=-2)")),
 }
 UNSCALED = {
     **of(FLASH, Attention(partial(F.scaled_dot_product_attention, scale=1.0))),
-    "sparse": Edit(SparseAttention.mixed, " * q.shape[-1] ** -0.5", ""),
+    **of(SPARSE, Edit(SparseAttention.mixed, " * q.shape[-1] ** -0.5", "")),
     "lsh": Edit(LshAttention._round, " * q.shape[-1] ** -0.5", ""),
     "hstu": Edit(Hstu.mixed, " * q_BHLK.shape[-1] ** -0.5", ""),
 }
 IN_DENOMINATOR = {
     **of(FLASH, Attention(masked_late)),
-    "sparse": Edit(SparseAttention.mixed, FAR, FAR_LATE),
+    **of(SPARSE, Edit(SparseAttention.mixed, FAR, FAR_LATE)),
     "lsh": Edit(LshAttention._round, TOTAL, "scores.nan_to_num(neginf=0.0).logsumexp(dim=-1, keepdim=True)"),
-    "synthesizer": Edit(Synthesizer.weights, MADE, MADE_LATE),
+    **of(MADE_UP, Edit(Synthesizer.weights, MADE, MADE_LATE)),
 }
 SIGN_FLIPPED = {
     "rotary": Edit(Rotary.forward, "= places[", "= -places["),
@@ -151,10 +154,10 @@ SIGN_FLIPPED = {
     "hstu": Edit(Hstu.bias_HLL, "torch.arange(", "-torch.arange("),
 }
 READ_AS_ITEM = {
-    **of((*FUSED, *BIASED, *BY_CONTEXT, "synthesizer"), Edit(ALL, MEANT, f"{MEANT} | True")),
+    **of((*FUSED, *BIASED, *BY_CONTEXT, *MADE_UP), Edit(ALL, MEANT, f"{MEANT} | True")),
     **of(WINDOWS, Edit(*NEAR, "self.neighbours(torch.ones_like(valid_BL)[..., None])")),
     "lsh": Edit(LshAttention.mixed, "~context.valid_BL(x_BLD.shape[1])[:, None]", "torch.tensor(False)"),
-    "convolution": Edit(Convolution.mixed, " * valid_BL1", ""),
+    **of(CONVOLUTIONS, Edit(Convolution.mixed, " * valid_BL1", "")),
 }
 MUTANTS: dict[str, Table] = {
     "no mask": NO_MASK,
@@ -178,11 +181,11 @@ DOES_NOT_APPLY: dict[str, dict[str, str]] = {
     "mask off by one": {"gru": RECURRENT},
     "inverted pad mask": dict.fromkeys(("gru", "causal_cnn"), NO_PADS),
     "softmax over queries": dict.fromkeys(("hstu", *PLAIN), NO_SOFTMAX),
-    "no 1/sqrt(d)": dict.fromkeys(("synthesizer", *PLAIN), NO_SCORES),
+    "no 1/sqrt(d)": dict.fromkeys((*MADE_UP, *PLAIN), NO_SCORES),
     "pads in the denominator": dict.fromkeys(("hstu", *PLAIN), NO_SOFTMAX),
     "time delta sign flipped": {
         **dict.fromkeys(("gaussian", *WINDOWS), NO_SIGN),
-        **dict.fromkeys(("softmax", "lsh", "synthesizer", "lite", *PLAIN), NO_DISTANCE),
+        **dict.fromkeys(("softmax", "lsh", "lite", *MADE_UP, *PLAIN), NO_DISTANCE),
     },
     "padding read as an item": dict.fromkeys(("gru", "causal_cnn"), NO_PADS),
 }
