@@ -122,9 +122,12 @@ def mixers(
     minutes: Annotated[float, typer.Option(min=0.0, help="Of training, with each seed; 0: none is trained.")] = 0.0,
     lengths: Annotated[str, typer.Option(help="Clicks of a row.")] = "50,200,1000,4000",
     seeds: Annotated[str, typer.Option(help="Of trainings.")] = "0",
-    kinds: Annotated[
-        str, typer.Option(help="Of the mixers that are looked at, as in softmax,gru; all by default.")
-    ] = "",
+    best: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="How many, the best with the first seed, are trained with the others; all by default."
+        ),
+    ] = None,
     out: Annotated[
         Path,
         typer.Option(
@@ -139,8 +142,9 @@ def mixers(
 
     overrides = [source for source in sources if "=" in source]
     variants = [_variant(source, overrides) for source in sources if source not in overrides]
-    wanted = Wanted(rows, out, minutes, draws)
-    show(measure_mixers(_of_kinds(variants, _listed(kinds)), wanted, tell=tell))
+    if not variants:
+        raise ConfigError("benchmark mixers takes one configuration or more, as in configs/mixers/*.yaml")
+    show(measure_mixers(variants, Wanted(rows, out, minutes, draws, best), tell=tell))
 
 
 def _variant(path: str, overrides: Sequence[str]) -> "Variant":
@@ -153,15 +157,6 @@ def _variant(path: str, overrides: Sequence[str]) -> "Variant":
         return session(path, [*overrides, *changes])
 
     return Variant(Path(path).stem, config.model, config.training, opened)
-
-
-def _of_kinds(variants: "Sequence[Variant]", kinds: Sequence[str]) -> "list[Variant]":
-    there = {variant.model.mixer.kind for variant in variants}
-    if not variants:
-        raise ConfigError("benchmark mixers takes one configuration or more, as in configs/mixers/*.yaml")
-    if set(kinds) - there:
-        raise ConfigError(f"--kinds: these configurations have mixers of kind {', '.join(sorted(there))}")
-    return [variant for variant in variants if not kinds or variant.model.mixer.kind in kinds]
 
 
 def _listed(text: str) -> list[str]:

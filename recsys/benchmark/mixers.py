@@ -43,12 +43,14 @@ class Variant:
 
 @dataclass(frozen=True)
 class Wanted:
-    """0 `minutes` train nothing. `step_seconds`: how long steps are timed."""
+    """0 `minutes` train nothing. `best`: how many of the variants are trained with more seeds than the first; all
+    where it is None. `step_seconds`: how long steps are timed."""
 
     lengths: Sequence[int]
     out: Path
     minutes: float = 0.0
     seeds: Sequence[int] = (0,)
+    best: int | None = None
     step_seconds: float = 5.0
 
 
@@ -76,12 +78,7 @@ def measure_mixers(variants: Sequence[Variant], wanted: Wanted, *, tell: Callabl
     _require_comparable(variants)
     hardware, meter = choose_hardware(variants[0].training), LoadMeter()
     steps = [_steps(variant, wanted, f"({number} of {len(variants)})", tell) for number, variant in _counted(variants)]
-    trainings: list[tuple[MixerTraining, ...]] = [()] * len(variants)
-    if wanted.minutes > 0:
-        trainings = [
-            _trainings(variant, wanted, f"({number} of {len(variants)})", tell)
-            for number, variant in _counted(variants)
-        ]
+    trainings = _trainings(variants, wanted, tell) if wanted.minutes > 0 else [()] * len(variants)
     found = MixersBenchmark(
         setting=Setting.here(str(hardware)),
         load=Load.worst(
@@ -189,17 +186,23 @@ def measured_alone(plan: StepPlan) -> StepPoint:
     return plan.given_up(f"failed: {said[-1] if said else how}")
 
 
-def _trainings(variant: Variant, wanted: Wanted, which: str, tell: Callable[[str], None]) -> tuple[MixerTraining, ...]:
-    """With each seed."""
-    done = []
-    for seed in wanted.seeds:
-        tell(f"{variant.name} {which}, seed {seed}: {wanted.minutes:g} minutes of training")
-        done.append(_trained(variant, wanted, seed))
-    return tuple(done)
+def _trainings(
+    variants: Sequence[Variant], wanted: Wanted, tell: Callable[[str], None]
+) -> list[tuple[MixerTraining, ...]]:
+    """Of each variant: all with the first seed, and then the best of them with the others."""
+    first, *others = wanted.seeds
+    done = {variant.name: [_trained(variant, wanted, first, tell)] for variant in variants}
+    best = sorted(done, key=lambda name: done[name][0].validation or 0.0, reverse=True)[: wanted.best]
+    for seed in others:
+        for variant in variants:
+            if variant.name in best:
+                done[variant.name].append(_trained(variant, wanted, seed, tell))
+    return [tuple(done[variant.name]) for variant in variants]
 
 
-def _trained(variant: Variant, wanted: Wanted, seed: int) -> MixerTraining:
+def _trained(variant: Variant, wanted: Wanted, seed: int, tell: Callable[[str], None]) -> MixerTraining:
     """Of a training that fails by itself, why; what is amiss with the log or the disk ends the whole benchmark."""
+    tell(f"{variant.name}, seed {seed}: {wanted.minutes:g} minutes of training")
     changes = [
         f"workdir={wanted.out / f'{variant.name}-{wanted.minutes:g}min-seed{seed}'}",
         f"seed={seed}",

@@ -109,6 +109,14 @@ def test_what_is_known_is_neither_measured_nor_trained_again(variants, measured)
     assert {path: path.stat().st_mtime_ns for path in wanted().out.rglob("best/*")} == models
 
 
+def test_only_the_best_with_the_first_seed_are_trained_with_the_others(variants, measured):
+    wanted, _ = measured
+    found = measure_mixers(variants, wanted(minutes=0.005, seeds=(1, 0), best=1), tell=lambda _: None).benchmark.mixers
+    best, other = sorted(found, key=lambda mixer: mixer.validations[0], reverse=True)
+    assert [training.seed for training in best.trainings] == [1, 0]
+    assert [training.seed for training in other.trainings] == [1]
+
+
 @pytest.mark.slow
 def test_another_configuration_is_measured_anew(variants, measured, tmp_path):
     wanted, before = measured

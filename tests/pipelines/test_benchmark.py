@@ -63,9 +63,14 @@ def test_mixers_are_measured_side_by_side_and_the_workdir_is_left_alone(home):
 
 
 def test_mixers_that_cannot_be_measured_are_refused(home):
-    assert_one_message(command(home, "benchmark", "mixers", "my.yaml", "--kinds", "gru"), "have mixers of kind rotary")
     assert_one_message(command(home, "benchmark", "mixers", "model.dim=4"), "takes one configuration or more")
-    for option, found in (("--lengths", "0,50"), ("--lengths", ""), ("--seeds", "-1"), ("--minutes", "-1")):
+    for option, found in (
+        ("--lengths", "0,50"),
+        ("--lengths", ""),
+        ("--seeds", "-1"),
+        ("--minutes", "-1"),
+        ("--best", "0"),
+    ):
         done = command(home, "benchmark", "mixers", "my.yaml", option, found)
         assert done.returncode == 2
         assert option in done.stderr
