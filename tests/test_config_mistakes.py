@@ -84,6 +84,19 @@ def test_k_is_at_least_one(k, file):
     )
 
 
+@pytest.mark.parametrize("value", [".inf", ".nan"])
+@pytest.mark.parametrize("key", ["width", "offset"])
+def test_a_mixer_has_finite_numbers(key, value, file):
+    told = mistake(file, LOG + f"model: {{mixer: {{kind: gaussian, {key}: {value}}}}}")
+    assert told.startswith(f"FILE: model.mixer.{key} must be")
+
+
+def test_sections_that_do_not_fit_are_blamed_on_all_who_wrote_them(file):
+    overrides = ["model.layer_drop=0.5", "training.devices=2"]
+    assert mistake(file, LOG, *overrides).startswith("FILE and the command line: ")
+    assert mistake(file, LOG + "model: {layer_drop: 0.5}\ntraining: {devices: 2}").startswith("FILE: ")
+
+
 def test_heads_must_divide_dim(file):
     told = mistake(file, LOG + "model: {dim: 10, mixer: {num_heads: 4}}")
     assert told == "FILE: model: dim (10) must be divisible by mixer.num_heads (4); change one of the two"

@@ -45,7 +45,7 @@ class RetrieverConfig(EncoderConfig):
 
     @model_validator(mode="after")
     def _target_fits(self) -> Self:
-        self.target.require_fit(self.mixer, reads_times=self.reads_times)
+        self.target.require_fit(self.mixer, reads_times=self.reads_times, has_positions=self.positions != "none")
         return self
 
     @property

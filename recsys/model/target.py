@@ -119,8 +119,8 @@ class TargetSection(Section, ABC):
     def build(self, dim: int) -> Target:
         """A fresh target."""
 
-    def require_fit(self, mixer: MixerConfig, *, reads_times: bool) -> None:
-        """ValueError where the target needs another mixer, or must not see times."""
+    def require_fit(self, mixer: MixerConfig, *, reads_times: bool, has_positions: bool) -> None:
+        """ValueError where the target needs another mixer, or positions, or must not see times."""
 
 
 class NextClickConfig(TargetSection):
@@ -146,12 +146,18 @@ class ClozeConfig(TargetSection):
     def build(self, dim: int) -> Cloze:
         return Cloze(dim, mask_share=self.mask_share, last_share=self.last_share)
 
-    def require_fit(self, mixer: MixerConfig, *, reads_times: bool) -> None:
-        """ValueError where a mixer would not read what is later, or a time tell of the click that is hidden."""
+    def require_fit(self, mixer: MixerConfig, *, reads_times: bool, has_positions: bool) -> None:
+        """ValueError where what is later would not be read, where hidden clicks would all look the same, or where a
+        time would tell of one."""
         if mixer.causal_only:
             raise ValueError(
                 f"target cloze reads what is before and behind a masked click, and a {mixer.kind} mixer reads what is "
                 "earlier alone: choose another mixer, or target next_click"
+            )
+        if not (mixer.knows_order or has_positions):
+            raise ValueError(
+                f"target cloze tells hidden clicks apart by their places, which a {mixer.kind} mixer does not know: "
+                "set positions to start, end or sinusoidal, or choose a mixer that knows distances"
             )
         if reads_times:
             raise ValueError(

@@ -52,6 +52,15 @@ class EncoderConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _halves_meet(self) -> Self:
+        if self.mixer.has_halves and self.feedforward.kind == "none":
+            raise ValueError(
+                f"a {self.mixer.kind} mixer leaves the feed-forward to bring its two halves together, and "
+                "feedforward.kind is none: choose another kind of one of the two"
+            )
+        return self
+
+    @model_validator(mode="after")
     def layers_join_as_the_depth_wants(self) -> Self:
         self.depth.require_fit(self.residual)
         return self

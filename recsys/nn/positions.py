@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recsys.nn.context import SequenceContext
@@ -42,14 +43,17 @@ class StartPositions(LearnedPositions):
 
 
 class SinusoidalPositions(Positions):
-    """Counted from the start, and not learned. Going k positions on turns each pair of waves by an angle of its own."""
+    """Counted from the start, and not learned. Going k positions on turns each pair of waves by an angle of its own.
+
+    As long as fresh learned ones: the waves' own length, sqrt(D / 2), would drown what is clicked.
+    """
 
     table_LD: Tensor
 
     def __init__(self, max_length: int, dim: int) -> None:
         super().__init__(max_length, dim)
-        table_LD = sinusoids(torch.arange(max_length), dim, torch.get_default_dtype())
-        self.register_buffer("table_LD", table_LD, persistent=False)
+        waves_LD = sinusoids(torch.arange(max_length), dim, torch.get_default_dtype())
+        self.register_buffer("table_LD", F.normalize(waves_LD, dim=-1), persistent=False)
 
     def forward(self, x_BLD: Tensor, context: SequenceContext) -> Tensor:
         return from_start(self.table_LD, x_BLD, context)

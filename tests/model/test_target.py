@@ -154,7 +154,18 @@ def test_what_reads_histories_causally_or_tells_times_is_refused(overrides, told
 def test_a_mixer_that_cannot_look_ahead_is_refused():
     target = retriever_of().config.target
     with pytest.raises(ValueError, match="a gru mixer reads what is earlier alone: choose another mixer"):
-        target.require_fit(GruConfig(), reads_times=False)
+        target.require_fit(GruConfig(), reads_times=False, has_positions=True)
+
+
+@pytest.mark.parametrize("kind", ["softmax", "rotary"])
+@pytest.mark.parametrize("positions", ["none", "start"])
+def test_hidden_clicks_that_nothing_tells_apart_are_refused(kind, positions):
+    values = {"mixer": {"kind": kind}, "positions": positions, "target": {"kind": "cloze"}}
+    if (kind, positions) == ("softmax", "none"):
+        with pytest.raises(ValueError, match=r"which a softmax mixer does not know: set positions to start, end or"):
+            RetrieverConfig.model_validate(values)
+    else:
+        RetrieverConfig.model_validate(values)
 
 
 def test_users_whose_clicks_come_one_by_one_are_refused():

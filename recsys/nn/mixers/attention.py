@@ -110,6 +110,7 @@ class SoftmaxAttention(Mixer):
 
 
 class SoftmaxConfig(HeadsSection):
+    knows_order: ClassVar[bool] = False
     memory_order: ClassVar[float] = 1.0
     kind: Literal["softmax"] = "softmax"
 

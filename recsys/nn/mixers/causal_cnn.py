@@ -38,7 +38,8 @@ class CausalCnn(PaddedMixer):
 
 
 class CausalCnnConfig(MixerSection):
-    """A stack of such mixers reads num_blocks * (kernel_size - 1) * dilation clicks back."""
+    """A stack of such mixers reads num_blocks * (kernel_size - 1) * dilation clicks back; of these, every `dilation`-th
+    one alone, for each block skips as many (NextItNet's blocks differ, and so skip nothing)."""
 
     causal_only: ClassVar[bool] = True
     flop_order: ClassVar[float] = 1.0

@@ -5,7 +5,7 @@ from math import log
 from typing import Literal
 
 import torch
-from pydantic import PositiveFloat
+from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 
 from recsys.nn.mixers.biased import Bias, BiasedAttention, Pairs
@@ -29,7 +29,7 @@ class GaussianBias(Bias):
 
 class GaussianConfig(HeadsSection):
     kind: Literal["gaussian"] = "gaussian"
-    width: PositiveFloat = 16.0
+    width: float = Field(default=16.0, ge=0.1, le=1e6)
     """How far off a weight has fallen to about 1 / e, at first: w is 1 / width^2."""
     offset: PositiveFloat = 0.1
     """-b at first: by how much a position's score with itself is lowered."""

@@ -41,6 +41,7 @@ class LiteConfig(KernelSection):
     """The first channels attend to the whole row, the others are convolved with what is near. Each of the two parts
     has `num_heads`."""
 
+    has_halves: ClassVar[bool] = True
     memory_order: ClassVar[float] = 1.0
     kind: Literal["lite"] = "lite"
     share: float = Field(default=0.5, ge=0.0, le=1.0)
@@ -58,7 +59,8 @@ class LiteConfig(KernelSection):
     def require_fit(self, dim: int) -> None:
         """ValueError where the heads cannot share the channels that attend, or the others, evenly."""
         attending, convolved = self._widths(dim)
-        if attending % self.num_heads or convolved % self.num_heads:
+        is_lost = (attending == 0) != (self.share == 0.0) or (convolved == 0) != (self.share == 1.0)
+        if is_lost or attending % self.num_heads or convolved % self.num_heads:
             raise ValueError(
                 f"mixer.share ({self.share}) of dim ({dim}) leaves {attending} channels to attention and {convolved} "
                 f"to the convolution: both must be divisible by mixer.num_heads ({self.num_heads}); change one of them"

@@ -143,7 +143,8 @@ def _with_neighbours(x_CWK: Tensor, *, causal: bool, outside: int = 0) -> Tensor
 
 
 class LshConfig(HeadsSection):
-    """Pays for rows of thousands of positions. Rows of at most `chunk` have one bucket, and one round is enough."""
+    """Pays for rows of thousands of positions. A model of at most `chunk` clicks has one bucket, and one round is
+    enough; in one of more, short rows are hashed as well."""
 
     flop_order: ClassVar[float] = 1.0
     memory_order: ClassVar[float] = 1.0

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from pydantic import PositiveInt
+from pydantic import ConfigDict, PositiveInt
 
 from recsys.nn.mixers.mixer import Mixer
 from recsys.nn.shape import SequenceShape
@@ -13,7 +13,12 @@ from recsys.section import Section
 class MixerSection(Section, ABC):
     """`causal_only` mixers read what is earlier, whatever they are asked: no click may stand behind the target."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
     causal_only: ClassVar[bool] = False
+    knows_order: ClassVar[bool] = True
+    """Whether a mixer that reads both sides knows where on them a click stands."""
+    has_halves: ClassVar[bool] = False
+    """Whether what the mixer makes of some channels has to meet the others in a feed-forward."""
     reads_times: ClassVar[bool] = False
     """Whether the mixer wants to know when clicks happened."""
     flop_order: ClassVar[float] = 2.0

@@ -1,4 +1,4 @@
-"""HSTU's attention: the paper's formula."""
+"""HSTU's attention: the formula that its class tells, and where it is the paper's."""
 
 import pytest
 import torch

@@ -2,8 +2,11 @@
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from recsys.nn.context import SequenceContext
+from recsys.nn.encoder import EncoderConfig
+from recsys.nn.feedforward import FeedForwardConfig
 from recsys.nn.mixers.attention import SoftmaxAttention
 from recsys.nn.mixers.convolution import Convolution, ConvolutionConfig
 from recsys.nn.mixers.lite import LiteConfig, SplitMixer
@@ -50,3 +53,14 @@ def test_both_parts_must_share_their_channels_among_the_heads():
     LiteConfig(share=0.5, num_heads=4).require_fit(16)
     with pytest.raises(ValueError, match=r"leaves 4 channels to attention and 12 to .* by mixer.num_heads \(8\)"):
         LiteConfig(share=0.25, num_heads=8).require_fit(16)
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.01, "leaves 0 channels to"), (0.99, "to attention and 0 to the conv")])
+def test_a_part_that_is_asked_for_has_channels(share, told):
+    with pytest.raises(ValueError, match=told):
+        LiteConfig(share=share, num_heads=1).require_fit(16)
+
+
+def test_its_halves_meet_in_a_feedforward():
+    with pytest.raises(ValidationError, match=r"bring its two halves together, and feedforward\.kind is none: choose"):
+        EncoderConfig(mixer=LiteConfig(), feedforward=FeedForwardConfig(kind="none"))
