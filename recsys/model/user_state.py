@@ -72,7 +72,7 @@ class UserStates:
         places_R = self._state.lengths_B
         self._arrived.append(items_R.long())
         x_RD = self._plain.embed(self._plain.clicked(items_R), self._alone_at(places_R))
-        hidden_RD, self._state = self._encoder.step(x_RD, self._state)
+        hidden_RD, self._state = self._encoder.stepped(x_RD, self._state)
         return self._plain.score.user(hidden_RD)
 
     def _slid(self, items_R: Tensor) -> Tensor:

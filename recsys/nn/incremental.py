@@ -109,6 +109,10 @@ class IncrementalEncoder:
     @torch.inference_mode()
     def step(self, x_BD: Tensor, state: EncoderState) -> tuple[Tensor, EncoderState]:
         """[B, D], `last` of each row with one more click, and the state after it. ValueError where there is no room."""
+        return self.stepped(x_BD, state)
+
+    def stepped(self, x_BD: Tensor, state: EncoderState) -> tuple[Tensor, EncoderState]:
+        """`step`, of who is in inference mode already: to enter it takes as long as a matrix product."""
         state.require_newest()
         state.require_room()
         newest = Newest.at(state.lengths_B, last_place=state.longest, are_even=state.are_even)

@@ -92,11 +92,11 @@ class SoftmaxAttention(Mixer):
 
     def step(self, x_BD: Tensor, kept: KeyValues, newest: Newest) -> Tensor:
         """[B, D]: `forward` at one more position of each row, which is appended to what is kept."""
-        qkv_3BHK = self.to_qkv(x_BD).view(len(x_BD), 3, self.num_heads, -1).transpose(0, 1)
+        qkv_3BHK = self.to_qkv(x_BD).view(-1, 3, self.num_heads, x_BD.shape[1] // self.num_heads).transpose(0, 1)
         qkv_3BHK = self.placed_newest(qkv_3BHK, kept, newest)
-        k_BHSK, v_BHSK = kept.append(qkv_3BHK[1:], newest)
+        k_BHSK, v_BHSK = kept.append(qkv_3BHK.narrow(0, 1, 2), newest)
         readable_B11S = None if newest.readable_BS is None else newest.readable_BS[:, None, None]
-        q_BH1K = qkv_3BHK[0].unsqueeze(2)
+        q_BH1K = qkv_3BHK.select(0, 0).unsqueeze(2)
         mixed_BH1K = F.scaled_dot_product_attention(q_BH1K, k_BHSK, v_BHSK, attn_mask=readable_B11S)
         return self.to_out(mixed_BH1K.flatten(1))
 
