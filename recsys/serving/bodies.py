@@ -1,6 +1,7 @@
 """Requests' bodies, read whole: how large each may be, how long it may take, and how much is held of all."""
 
 import asyncio
+import random
 
 from recsys.serving.asgi import Receive, Scope
 from recsys.serving.config import ServeConfig
@@ -11,6 +12,8 @@ PATIENCE = 16
 # Bodies of the largest size that may be coming at a time, and bytes of each that do not count: slow clients with large
 # bodies keep nobody from sending a usual one.
 MOST_LARGE, FREE = 16, 1 << 16
+# So much longer some may take than others: clients that came at once are not all told at once, while others wait.
+SPREAD = 0.2
 
 
 class Bodies:
@@ -25,7 +28,7 @@ class Bodies:
             return b""
         body = bytearray()
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._seconds * (1 + SPREAD * random.random())):
                 await self._fill(body, scope, receive)
         except TimeoutError:
             told = f"a body must have come within {self._seconds:g} seconds"

@@ -16,7 +16,7 @@ class ServeConfig(Section):
     """Processes, which share the mapped bundle."""
     body_bytes: PositiveInt = 1_000_000
     body_seconds: PositiveFloat = 5.0
-    """Within which a request's body must have come."""
+    """Within which a request's body must have come; of some, up to a fifth later."""
     unread_seconds: PositiveFloat = 20.0
     """After which a client that takes nothing of its answer is cut off."""
     header_seconds: PositiveFloat = 10.0
