@@ -140,7 +140,8 @@ def _blamed(problem: Problem, overrides: Mapping[str, Any], source: str, overrid
     """Who wrote what is wrong: an override of the key or of one above it, or, of keys below it, perhaps both."""
     if any(f"{problem.key}.".startswith(f"{key}.") for key in overrides):
         return overrider
-    is_mixed = any(key.startswith(f"{problem.key}.") or not problem.key for key in overrides)
+    below = f"{problem.key}." if problem.key else ""
+    is_mixed = any(key.startswith(below) for key in overrides)
     return f"{source} and {overrider}" if is_mixed else source
 
 

@@ -41,11 +41,14 @@ class LiteConfig(KernelSection):
     """The first channels attend to the whole row, the others are convolved with what is near. Each of the two parts
     has `num_heads`."""
 
-    has_halves: ClassVar[bool] = True
     memory_order: ClassVar[float] = 1.0
     kind: Literal["lite"] = "lite"
     share: float = Field(default=0.5, ge=0.0, le=1.0)
     """Of the channels, how many attend: 1 is exact attention, 0 a convolution."""
+
+    @property
+    def has_halves(self) -> bool:
+        return 0.0 < self.share < 1.0
 
     def build(self, shape: SequenceShape) -> SplitMixer:
         attending, convolved = self._widths(shape.dim)

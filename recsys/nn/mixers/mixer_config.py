@@ -17,8 +17,6 @@ class MixerSection(Section, ABC):
     causal_only: ClassVar[bool] = False
     knows_order: ClassVar[bool] = True
     """Whether a mixer that reads both sides knows where on them a click stands."""
-    has_halves: ClassVar[bool] = False
-    """Whether what the mixer makes of some channels has to meet the others in a feed-forward."""
     reads_times: ClassVar[bool] = False
     """Whether the mixer wants to know when clicks happened."""
     flop_order: ClassVar[float] = 2.0
@@ -26,6 +24,11 @@ class MixerSection(Section, ABC):
     memory_order: ClassVar[float] = 2.0
     """And what the step holds beyond its inputs. Of `sparse`, with a stride that grows as the root of the length; of
     `lsh`, up to some 10,000 positions, where hashing begins to show."""
+
+    @property
+    def has_halves(self) -> bool:
+        """Whether what the mixer makes of some channels has to meet the others in a feed-forward."""
+        return False
 
     @abstractmethod
     def build(self, shape: SequenceShape) -> Mixer:

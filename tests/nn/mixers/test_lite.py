@@ -64,3 +64,5 @@ def test_a_part_that_is_asked_for_has_channels(share, told):
 def test_its_halves_meet_in_a_feedforward():
     with pytest.raises(ValidationError, match=r"bring its two halves together, and feedforward\.kind is none: choose"):
         EncoderConfig(mixer=LiteConfig(), feedforward=FeedForwardConfig(kind="none"))
+    for share in (0.0, 1.0):
+        EncoderConfig(mixer=LiteConfig(share=share), feedforward=FeedForwardConfig(kind="none"))
