@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from recsys.serving.bodies import FREE, MOST_LARGE, Bodies
+from recsys.serving.bodies import FREE, MOST_LARGE, SPREAD, Bodies
 from recsys.serving.config import ServeConfig
 from recsys.serving.refusal import Refusal
 from recsys.serving.unread import cut_if_unread
@@ -70,6 +70,20 @@ def test_what_was_not_finished_is_held_no_longer() -> None:
             tasks = [(await reading(bodies, LARGE - 1))[1] for _ in range(MOST_LARGE)]
             told = await asyncio.gather(*tasks, return_exceptions=True)
             assert {one.status for one in told if isinstance(one, Refusal)} == {408}
+
+    asyncio.run(drive())
+
+
+def test_clients_that_came_at_once_and_are_too_slow_are_told_so_one_after_the_other() -> None:
+    async def drive() -> None:
+        seconds, clock = 0.2, asyncio.get_running_loop().time
+        bodies, began, ended = Bodies(ServeConfig(body_seconds=seconds)), clock(), []
+        tasks = [(await reading(bodies, 1))[1] for _ in range(30)]
+        for task in tasks:
+            task.add_done_callback(lambda _: ended.append(clock() - began))
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert min(ended) >= seconds
+        assert max(ended) - min(ended) > seconds * SPREAD / 2
 
     asyncio.run(drive())
 

@@ -66,7 +66,8 @@ class LiteConfig(KernelSection):
         if is_lost or attending % self.num_heads or convolved % self.num_heads:
             raise ValueError(
                 f"mixer.share ({self.share}) of dim ({dim}) leaves {attending} channels to attention and {convolved} "
-                f"to the convolution: both must be divisible by mixer.num_heads ({self.num_heads}); change one of them"
+                f"to the convolution: what has a share must have channels, divisible by mixer.num_heads "
+                f"({self.num_heads}); change one of them"
             )
 
     def _widths(self, dim: int) -> tuple[int, int]:
